@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* The program's own options. Those of a rule stand in the rule's file. */
+#include "base/config_store.h"
+#include "base/text.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { HOSTNAME_BYTES = 256, SECOND = 1000, MINUTE = 60 * SECOND };
+
+/* Postfix waits 30 s for the answer to a command and 300 s at end of message: budgets stay
+ * below. */
+static const struct option program_options[] = {
+    {"listen", OPTION_TEXT, "inet:8891@127.0.0.1", 0, 0, NULL, NULL,
+     "the socket Postfix connects to: unix:/path, inet:port@host or inet6:port@host"},
+    {"listen.mode", OPTION_TEXT, "0660", 0, 0, NULL, NULL,
+     "access mode of a unix socket, octal"},
+    {"listen.group", OPTION_TEXT, NULL, 0, 0, NULL, NULL,
+     "group of a unix socket; none: the group of the process"},
+    {"hostname", OPTION_TEXT, NULL, 0, 0, NULL, "OVERRIDE_HOSTNAME",
+     "the mail server's name, Postfix's myhostname; default: the host's"},
+    {"myorigin", OPTION_TEXT, NULL, 0, 0, NULL, NULL,
+     "completes names without a domain, as in Postfix; default: hostname"},
+    {"mydestination", OPTION_LIST, NULL, 0, 0, NULL, NULL,
+     "domains of local delivery, as in Postfix; default: hostname, localhost.domain, "
+     "localhost"},
+    {"dms.volume", OPTION_TEXT, "/tmp/docker-mailserver", 0, 0, NULL, NULL,
+     "docker-mailserver's config volume: accounts, aliases, quotas"},
+    {"dms.settings", OPTION_TEXT, NULL, 0, 0, NULL, NULL,
+     "a file of NAME='value' lines, like docker-mailserver's /etc/dms-settings"},
+    {"dms.provisioner", OPTION_CHOICE, "FILE", 0, 0, "FILE", "ACCOUNT_PROVISIONER",
+     "where accounts are kept: only FILE, the config volume, is served so far"},
+    {"dms.postmaster", OPTION_TEXT, NULL, 0, 0, NULL, "POSTMASTER_ADDRESS",
+     "where docker-mailserver sends local mail for root; shown only, nothing depends on "
+     "it"},
+    {"recipient_delimiter", OPTION_TEXT, "+", 0, 0, NULL, NULL,
+     "set of characters that begin the detail of an address, as in Postfix; empty: none"},
+    {"trusted_networks", OPTION_NETWORKS, "127.0.0.0/8 [::1]/128", 0, 0, NULL, NULL,
+     "clients that are not judged as strangers (quota applies to them as well)"},
+    {"rules", OPTION_LIST, "subaddress alias recipient quota spoof", 0, 0, NULL, NULL,
+     "the rules that run, in this order"},
+    {"rules.path", OPTION_LIST, FOREGATE_RULES_DIR " /etc/foregate/rules", 0, 0, NULL, NULL,
+     "folders of rules; a rule in a later folder wins over one of the same name"},
+    {"lua.path", OPTION_TEXT, FOREGATE_LUA_DIR, 0, 0, NULL, NULL,
+     "folder of the Lua library that rules are run with"},
+    {"mode", OPTION_CHOICE, "enforce", 0, 0, "enforce shadow", NULL,
+     "shadow: decide and log, change nothing; per rule: RULE.mode"},
+    {"on_error", OPTION_CHOICE, "defer", 0, 0, "defer continue", NULL,
+     "when a rule itself fails: defer (451 4.3.0) or continue; per rule: RULE.on_error"},
+    {"quota.service", OPTION_TEXT, "inet:127.0.0.1:65265", 0, 0, NULL, NULL,
+     "Dovecot's quota-status: inet:host:port or unix:/path"},
+    {"quota.timeout", OPTION_DURATION, "1s", 1, 20 * SECOND, NULL, NULL,
+     "for one answer of quota-status"},
+    {"quota.connections", OPTION_COUNT, "4", 1, 64, NULL, NULL,
+     "kept-open connections to quota-status, at most"},
+    {"quota.lease", OPTION_SIZE, "4MiB", 0, INT64_C(1) << 40, NULL, NULL,
+     "room asked for beyond a message, and spent without asking again; 0: always ask"},
+    {"quota.lease_time", OPTION_DURATION, "10s", 0, 5 * MINUTE, NULL, NULL,
+     "how long such room may be spent"},
+    {"states", OPTION_COUNT, "0", 0, 256, NULL, NULL,
+     "Lua states, each runs one rule at a time; 0: one a processor core"},
+    {"deadline.command", OPTION_DURATION, "10s", 100, 25 * SECOND, NULL, NULL,
+     "for all rules of one SMTP command"},
+    {"deadline.message", OPTION_DURATION, "60s", 100, 4 * MINUTE, NULL, NULL,
+     "for all rules at end of message"},
+    {"state.memory", OPTION_SIZE, "64MiB", 1024 * 1024, INT64_C(4) << 30, NULL, NULL,
+     "memory of one Lua state, at most"},
+    {"rule.instructions", OPTION_COUNT, "10000000", 10000, INT64_C(100000000000), NULL,
+     NULL, "Lua instructions of one call of a rule, at most"},
+    {"spoof.may_send_as", OPTION_TEXT, NULL, 0, 0, NULL, NULL,
+     "a file of `login: address, @domain or *` lines: further permissions to send"},
+    {"log.level", OPTION_CHOICE, "info", 0, 0, "error warning info debug", NULL,
+     "the least important lines that are logged"},
+    {"log.format", OPTION_CHOICE, "text", 0, 0, "text json", NULL,
+     "text: key=value; json: one object a line"},
+};
+
+/* As Postfix does: a bare name is completed with .localdomain (DEF_MYDOMAIN). */
+static const char *host_name(struct arena *arena)
+{
+    char name[HOSTNAME_BYTES];
+    if (gethostname(name, sizeof name - 1) != 0 || name[0] == '\0') {
+        return "localhost.localdomain";
+    }
+    name[sizeof name - 1] = '\0';
+    text_fold(name);
+    return strchr(name, '.') != NULL ? arena_copy(arena, name)
+                                     : arena_format(arena, "%s.localdomain", name);
+}
+
+void config_declare_program(struct config *config)
+{
+    struct error error;
+    for (size_t i = 0; i < sizeof program_options / sizeof program_options[0]; i++) {
+        struct option option = program_options[i];
+        if (strcmp(option.name, "hostname") == 0) {
+            option.initial = host_name(config_memory(config));
+        }
+        bool declared = config_declare(config, &option, &error);
+        assert(declared);
+    }
+}
+
+/* docker-mailserver's rule: of mail.example.com it is example.com, example.com itself
+ * stays. */
+static const char *domain_of(const char *hostname)
+{
+    const char *first = strchr(hostname, '.');
+    return first == NULL                    ? "localdomain"
+           : strchr(first + 1, '.') != NULL ? first + 1
+                                            : hostname;
+}
+
+void config_derive(struct arena *arena, const char *hostname, const char **myorigin,
+                   const char **mydestination)
+{
+    *myorigin = hostname;
+    *mydestination =
+        arena_format(arena, "%s, localhost.%s, localhost", hostname, domain_of(hostname));
+}
+
+static bool check_port(const char *text, size_t length, struct complaint *complaint)
+{
+    int port = 0;
+    for (size_t i = 0; i < length && i < 6; i++) {
+        port = text[i] >= '0' && text[i] <= '9' ? port * 10 + (text[i] - '0') : 65536;
+        port = port > 65535 ? 65536 : port;
+    }
+    return (port >= 1 && port <= 65535 && length <= 5) ||
+           complain(complaint, "the port is no number from 1 to 65535");
+}
+
+static bool check_path(const char *path, struct complaint *complaint)
+{
+    /* sun_path holds 108 bytes, the NUL included. */
+    if (strlen(path) > 107) {
+        return complain(complaint, "the path of the socket is longer than 107 bytes");
+    }
+    return path[0] == '/' || complain(complaint, "the path of the socket is not absolute");
+}
+
+static bool check_listen(const char *value, struct complaint *complaint)
+{
+    complain_remedy(complaint, "write unix:/path, inet:port@host or inet6:port@host");
+    if (strncmp(value, "unix:", 5) == 0 || strncmp(value, "local:", 6) == 0) {
+        return check_path(strchr(value, ':') + 1, complaint);
+    }
+    if (strncmp(value, "inet:", 5) != 0 && strncmp(value, "inet6:", 6) != 0) {
+        return complain(complaint, "this is no socket");
+    }
+    const char *port = strchr(value, ':') + 1;
+    const char *at = strchr(port, '@');
+    if (at != NULL && at[1] == '\0') {
+        return complain(complaint, "the host is missing");
+    }
+    return check_port(port, at != NULL ? (size_t)(at - port) : strlen(port), complaint);
+}
+
+static bool check_service(const char *value, struct complaint *complaint)
+{
+    complain_remedy(complaint, "write inet:host:port or unix:/path");
+    if (strncmp(value, "unix:", 5) == 0) {
+        return check_path(value + 5, complaint);
+    }
+    const char *colon = strrchr(value, ':');
+    if (strncmp(value, "inet:", 5) != 0 || colon <= value + 5) {
+        return complain(complaint, "this is no service");
+    }
+    return check_port(colon + 1, strlen(colon + 1), complaint);
+}
+
+static bool check_mode(const char *value, struct complaint *complaint)
+{
+    size_t digits = strspn(value, "01234567");
+    complain_remedy(complaint, "write it in octal: 0660");
+    return (digits >= 3 && digits <= 4 && value[digits] == '\0' &&
+            (digits == 3 || value[0] == '0')) ||
+           complain(complaint, "this is no access mode");
+}
+
+static bool check_hostname(const char *value, struct complaint *complaint)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+    complain_remedy(complaint, "write a name like mail.example.com");
+    size_t length = strlen(value);
+    bool dots = value[0] == '.' || strstr(value, "..") != NULL ||
+                (length > 0 && value[length - 1] == '.');
+    return (length > 0 && length <= 253 && strspn(value, allowed) == length && !dots) ||
+           complain(complaint, "this is no host name");
+}
+
+static bool check_delimiters(const char *value, struct complaint *complaint)
+{
+    complain_remedy(complaint, "write one or more characters like + or -, without blanks");
+    for (const char *at = value; *at != '\0'; at++) {
+        char c = text_fold_char(*at);
+        bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        if (letter || c == '@' || c == '"' || c == ' ' || (unsigned char)c >= 0x80) {
+            return complain(complaint,
+                            "a letter, digit, @, quote or blank cannot begin a detail");
+        }
+    }
+    return true;
+}
+
+static bool check_folder(const char *value, struct complaint *complaint)
+{
+    complain_remedy(complaint, "write the path of a folder");
+    return *value != '\0' || complain(complaint, "the path is empty");
+}
+
+static const struct {
+    const char *name;
+    bool (*check)(const char *value, struct complaint *complaint);
+} forms[] = {
+    {"listen", check_listen},
+    {"listen.mode", check_mode},
+    {"hostname", check_hostname},
+    {"myorigin", check_hostname},
+    {"dms.volume", check_folder},
+    {"lua.path", check_folder},
+    {"recipient_delimiter", check_delimiters},
+    {"quota.service", check_service},
+};
+
+bool config_check_form(const char *name, const char *value, struct complaint *complaint)
+{
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (strcmp(forms[i].name, name) == 0) {
+            return forms[i].check(value, complaint);
+        }
+    }
+    return true;
+}

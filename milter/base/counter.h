@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Counts since start, for the log lines of reload and stop. Any thread. */
+#ifndef FOREGATE_BASE_COUNTER_H
+#define FOREGATE_BASE_COUNTER_H
+
+#include <stdint.h>
+
+enum counter {
+    COUNTER_SESSIONS,
+    COUNTER_MESSAGES,
+    COUNTER_RECIPIENTS,
+    COUNTER_REFUSED_RECIPIENTS,
+    COUNTER_REFUSED_MESSAGES,
+    COUNTER_LEFT_OUT, /* members of a group left out of a delivery */
+    COUNTER_RULE_ERRORS,
+    COUNTER_RULE_LIMITS, /* of these: instructions, memory or time */
+    COUNTER_SHADOWED,    /* verdicts not carried out: shadow mode */
+    COUNTER_QUOTA_ASKED,
+    COUNTER_QUOTA_LEASED, /* answered from a lease of room */
+    COUNTER_QUOTA_FAILED, /* cannot tell */
+    COUNTER_PLAN_ERRORS,
+    COUNTER_RELOADS,
+    COUNTER_RELOAD_ERRORS,
+    COUNTER_COUNT,
+};
+
+void counter_add(enum counter counter, int64_t amount);
+int64_t counter_get(enum counter counter);
+const char *counter_name(enum counter counter);
+void counter_log(void); /* one info line with all of them */
+
+#endif
