@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* RFC 5322 address lists, as they stand in From: headers and in the values of
+ * Postfix alias tables: quoted strings, comments, display names, groups, routes,
+ * folded lines, obsolete forms. */
+#ifndef FOREGATE_MAIL_ADDRESS_LIST_H
+#define FOREGATE_MAIL_ADDRESS_LIST_H
+
+#include "base/arena.h"
+#include "base/error.h"
+
+#include <stddef.h>
+
+struct listed_address {
+    const char *internal;     /* as written, unquoted; maybe without a domain */
+    const char *external;     /* the same with its quotes: what address_complete wants */
+    const char *display_name; /* unquoted phrase, or "" */
+};
+
+struct address_list {
+    struct listed_address *entries;
+    size_t count;
+};
+
+/* As Postfix reads a table value: comma or white space separates, `Name <addr>`
+ * gives addr (display names are not kept), comments vanish; nothing is refused. Source:
+ * global/tok822_parse.c. */
+void address_list_parse_value(struct arena *arena, const char *value,
+                              struct address_list *list);
+
+/* As RFC 5322 3.4 defines a From: or Sender: header body (groups and 4.4 obsolete forms
+ * included). Strict: false for anything that two mail programs could read
+ * differently; the error says where. */
+bool address_list_parse_header(struct arena *arena, const char *body,
+                               struct address_list *list, struct error *error);
+
+#endif

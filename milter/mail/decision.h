@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* What rules did in one transaction: the record behind the log line, `explain` and tests.
+ */
+#ifndef FOREGATE_MAIL_DECISION_H
+#define FOREGATE_MAIL_DECISION_H
+
+#include "base/arena.h"
+#include "mail/verdict.h"
+
+#include <stddef.h>
+
+struct decision {
+    const char *stage;
+    const char *recipient; /* external form, NULL outside of rcpt */
+    const char *rule;
+    struct verdict verdict;
+    bool shadow;       /* decided, logged, not carried out */
+    const char *error; /* the rule failed: message and traceback */
+    double elapsed_ms;
+};
+
+struct decision_list {
+    struct decision *entries;
+    size_t count;
+    size_t size;
+    bool complete; /* also rules that had no objection: explain wants them */
+};
+
+struct decision *decision_add(struct decision_list *list, struct arena *arena);
+
+#endif

@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: MIT */
+#include "mail/plan.h"
+
+#include "base/text.h"
+#include "mail/key_set.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* All recipients that differ in case only are one record in the MTA's queue file:
+ * its duplicate filter kept the first. They are edited together or not at all. */
+struct group {
+    const char *key;
+    const struct recipient *first;
+    bool edited;         /* every member was replaced */
+    bool kept;           /* it wants itself: it is not deleted, only added to */
+    const char **wanted; /* external forms */
+    size_t wanted_count;
+    size_t added_count; /* edits made for it */
+};
+
+struct candidate {
+    struct group *group; /* NULL: added by a rule for nobody in particular */
+    const char *address;
+    const char **covers; /* what the MTA will make of it */
+    size_t cover_count;
+    size_t order;
+};
+
+struct builder {
+    const struct plan *plan;
+    struct recipient *const *recipients;
+    size_t recipient_count;
+    const struct plan_expander *expander;
+    struct arena *arena;
+    struct group *groups;
+    size_t group_count;
+    struct key_set *wanted; /* everything that may receive the message because of an edit */
+    struct key_set *covered; /* everything that does receive it */
+    struct candidate *candidates;
+    size_t candidate_count;
+    struct edit_list *list;
+    struct error *error;
+};
+
+const char *edit_kind_name(enum edit_kind kind)
+{
+    switch (kind) {
+    case EDIT_DELETE_RECIPIENT:
+        return "delete_recipient";
+    case EDIT_ADD_RECIPIENT:
+        return "add_recipient";
+    case EDIT_ADD_HEADER:
+        return "add_header";
+    case EDIT_SET_HEADER:
+        return "set_header";
+    case EDIT_DELETE_HEADER:
+        return "delete_header";
+    case EDIT_SET_SENDER:
+        return "set_sender";
+    }
+    return "invalid";
+}
+
+void plan_record_header(struct plan *plan, struct arena *arena, enum edit_kind kind,
+                        const char *name, int index, const char *value)
+{
+    if (plan->header_count == plan->header_size) {
+        size_t size = plan->header_size > 0 ? plan->header_size * 2 : 4;
+        struct edit *edits = arena_array(arena, size, sizeof *edits);
+        if (plan->header_count > 0) {
+            memcpy(edits, plan->headers, plan->header_count * sizeof *edits);
+        }
+        plan->headers = edits;
+        plan->header_size = size;
+    }
+    plan->headers[plan->header_count++] = (struct edit){
+        .kind = kind,
+        .name = arena_copy(arena, name),
+        .index = index,
+        .value = arena_copy(arena, value),
+    };
+}
+
+void plan_record_recipient(struct plan *plan, struct arena *arena, const char *address)
+{
+    if (plan->added_count == plan->added_size) {
+        size_t size = plan->added_size > 0 ? plan->added_size * 2 : 4;
+        const char **added = arena_array(arena, size, sizeof *added);
+        if (plan->added_count > 0) {
+            memcpy(added, plan->added, plan->added_count * sizeof *added);
+        }
+        plan->added = added;
+        plan->added_size = size;
+    }
+    plan->added[plan->added_count++] = arena_copy(arena, address);
+}
+
+/* The address as the client typed it, without brackets and source route: the form in which
+ * the MTA remembers the original recipient, so not completed and not requoted. */
+static const char *typed_address(struct arena *arena, const char *raw)
+{
+    char *text = text_trim(arena_copy(arena, raw));
+    size_t length = strlen(text);
+    if (length >= 2 && text[0] == '<' && text[length - 1] == '>') {
+        text[length - 1] = '\0';
+        text = text_trim(text + 1);
+    }
+    const char *colon = text[0] == '@' ? strchr(text, ':') : NULL;
+    return colon != NULL ? colon + 1 : text;
+}
+
+/* RFC 3461 section 4: printable ASCII but `+` and `=`. */
+static const char *xtext_encode(struct arena *arena, const char *text)
+{
+    char *encoded = arena_alloc(arena, strlen(text) * 3 + 1);
+    char *at = encoded;
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c > ' ' && c <= '~' && c != '+' && c != '=') {
+            *at++ = (char)c;
+        } else {
+            *at++ = '+';
+            *at++ = "0123456789ABCDEF"[c >> 4];
+            *at++ = "0123456789ABCDEF"[c & 15];
+        }
+    }
+    return encoded;
+}
+
+static const char *original_recipient(struct arena *arena,
+                                      const struct recipient *recipient)
+{
+    const char *given = params_find(recipient->params, "ORCPT");
+    if (given != NULL) {
+        return given;
+    }
+    return arena_format(arena, "rfc822;%s",
+                        xtext_encode(arena, typed_address(arena, recipient->address.raw)));
+}
+
+/* RFC 3461 5.2.7.3: only one of several expansions may still report success, since the MTA
+ * cannot write the "expanded" report for an expansion it does not know of. */
+static const char *notify_without_success(struct arena *arena, const char *notify)
+{
+    char *kept = arena_alloc(arena, strlen(notify) + 1);
+    size_t used = 0;
+    while (*notify != '\0') {
+        size_t length = strcspn(notify, ",");
+        if (length != strlen("SUCCESS") || !text_starts_folded(notify, "SUCCESS")) {
+            if (used > 0) {
+                kept[used++] = ',';
+            }
+            memcpy(kept + used, notify, length);
+            used += length;
+        }
+        notify += length + (notify[length] == ',' ? 1 : 0);
+    }
+    return kept[0] != '\0' ? kept : "NEVER";
+}
+
+static bool expand(const struct builder *builder, const char *address,
+                   const char ***addresses, size_t *count)
+{
+    if (builder->expander->expand(builder->expander->context, builder->arena, address,
+                                  addresses, count)) {
+        return true;
+    }
+    return error_set(builder->error, ERROR_RULE,
+                     "what the server's own aliases make of %s cannot be told", address);
+}
+
+/* A quadratic search here would let a message with thousands of recipients
+ * hold a thread: groups are found by sorting. */
+static int compare_recipients(const void *left, const void *right)
+{
+    const struct recipient *const *a = left;
+    const struct recipient *const *b = right;
+    return strcmp((*a)->address.key, (*b)->address.key);
+}
+
+static void group_add_member(struct builder *builder, struct group *group,
+                             const struct recipient *recipient)
+{
+    if (group->first == NULL) {
+        group->first = recipient;
+        group->key = recipient->address.key;
+        group->edited = true;
+    }
+    group->edited = group->edited && recipient->replaced;
+    if (!group->edited) {
+        return;
+    }
+    size_t total = group->wanted_count + recipient->replacement_count;
+    const char **wanted = arena_array(builder->arena, total + 1, sizeof *wanted);
+    for (size_t i = 0; i < group->wanted_count; i++) {
+        wanted[i] = group->wanted[i];
+    }
+    for (size_t i = 0; i < recipient->replacement_count; i++) {
+        wanted[group->wanted_count + i] = recipient->replacement[i];
+    }
+    group->wanted = wanted;
+    group->wanted_count = total;
+}
+
+static void make_groups(struct builder *builder)
+{
+    struct arena *arena = builder->arena;
+    struct recipient **sorted =
+        arena_array(arena, builder->recipient_count + 1, sizeof(struct recipient *));
+    size_t count = 0;
+    for (size_t i = 0; i < builder->recipient_count; i++) {
+        if (builder->recipients[i]->state == RECIPIENT_ACCEPTED) {
+            sorted[count++] = builder->recipients[i];
+        }
+    }
+    qsort(sorted, count, sizeof(struct recipient *), compare_recipients);
+    builder->groups = arena_array(arena, count + 1, sizeof *builder->groups);
+    for (size_t i = 0; i < count; i++) {
+        struct group *last =
+            builder->group_count > 0 ? &builder->groups[builder->group_count - 1] : NULL;
+        if (last == NULL || strcmp(last->key, sorted[i]->address.key) != 0) {
+            last = &builder->groups[builder->group_count++];
+        }
+        group_add_member(builder, last, sorted[i]);
+    }
+}
+
+/* A group that wants itself stays in the envelope; then everything it expands to is wanted.
+ */
+static bool keep_itself(struct builder *builder, struct group *group)
+{
+    struct key_set *wanted = key_set_new(builder->arena);
+    for (size_t i = 0; i < group->wanted_count; i++) {
+        key_set_add(wanted, group->wanted[i]);
+    }
+    if (!key_set_has(wanted, group->key)) {
+        return true;
+    }
+    const char **addresses;
+    size_t count;
+    if (!expand(builder, group->first->address.external, &addresses, &count)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!key_set_has(wanted, addresses[i])) {
+            return error_set(
+                builder->error, ERROR_RULE,
+                "%s cannot keep itself and leave out %s: the server expands it again",
+                group->first->address.external, addresses[i]);
+        }
+        key_set_add(builder->covered, addresses[i]);
+    }
+    group->kept = true;
+    return true;
+}
+
+static bool cover_groups(struct builder *builder)
+{
+    for (size_t i = 0; i < builder->group_count; i++) {
+        struct group *group = &builder->groups[i];
+        if (group->edited) {
+            for (size_t j = 0; j < group->wanted_count; j++) {
+                key_set_add(builder->wanted, group->wanted[j]);
+            }
+            if (!keep_itself(builder, group)) {
+                return false;
+            }
+            continue;
+        }
+        const char **addresses;
+        size_t count;
+        if (!expand(builder, group->first->address.external, &addresses, &count)) {
+            return false;
+        }
+        for (size_t j = 0; j < count; j++) {
+            key_set_add(builder->covered, addresses[j]);
+        }
+    }
+    return true;
+}
+
+static bool candidate_add(struct builder *builder, struct group *group, const char *address)
+{
+    struct candidate *candidate = &builder->candidates[builder->candidate_count];
+    *candidate = (struct candidate){
+        .group = group,
+        .address = address,
+        .order = builder->candidate_count++,
+    };
+    return expand(builder, address, &candidate->covers, &candidate->cover_count);
+}
+
+/* Those that cover most come first, so that they are not added behind a part of themselves.
+ */
+static int compare_candidates(const void *left, const void *right)
+{
+    const struct candidate *a = left;
+    const struct candidate *b = right;
+    if (a->cover_count != b->cover_count) {
+        return a->cover_count > b->cover_count ? -1 : 1;
+    }
+    return a->order < b->order ? -1 : 1;
+}
+
+static bool collect_candidates(struct builder *builder)
+{
+    size_t total = builder->plan->added_count;
+    for (size_t i = 0; i < builder->group_count; i++) {
+        total += builder->groups[i].edited ? builder->groups[i].wanted_count : 0;
+    }
+    builder->candidates =
+        arena_array(builder->arena, total + 1, sizeof *builder->candidates);
+    for (size_t i = 0; i < builder->group_count; i++) {
+        struct group *group = &builder->groups[i];
+        for (size_t j = 0; group->edited && j < group->wanted_count; j++) {
+            if (!candidate_add(builder, group, group->wanted[j])) {
+                return false;
+            }
+        }
+    }
+    for (size_t i = 0; i < builder->plan->added_count; i++) {
+        key_set_add(builder->wanted, builder->plan->added[i]);
+        if (!candidate_add(builder, NULL, builder->plan->added[i])) {
+            return false;
+        }
+    }
+    qsort(builder->candidates, builder->candidate_count, sizeof *builder->candidates,
+          compare_candidates);
+    return true;
+}
+
+static struct edit *edit_add(struct builder *builder, enum edit_kind kind)
+{
+    struct edit *edit = &builder->list->edits[builder->list->count++];
+    edit->kind = kind;
+    return edit;
+}
+
+static const char *bracketed(struct arena *arena, const char *address)
+{
+    return arena_format(arena, "<%s>", address);
+}
+
+static void delete_groups(struct builder *builder)
+{
+    struct arena *arena = builder->arena;
+    struct key_set *deleted = key_set_new(arena);
+    for (size_t i = 0; i < builder->group_count; i++) {
+        if (builder->groups[i].edited && !builder->groups[i].kept) {
+            key_set_add(deleted, builder->groups[i].key);
+        }
+    }
+    for (size_t i = 0; i < builder->recipient_count; i++) {
+        const struct recipient *recipient = builder->recipients[i];
+        if (recipient->state == RECIPIENT_ACCEPTED && recipient->replaced &&
+            key_set_has(deleted, recipient->address.key)) {
+            edit_add(builder, EDIT_DELETE_RECIPIENT)->address =
+                bracketed(arena, typed_address(arena, recipient->address.raw));
+        }
+    }
+}
+
+/* Postfix takes an added record that equals a deleted one in address and ORCPT for a
+ * duplicate, and loses it. */
+static bool is_lost_as_duplicate(const struct builder *builder,
+                                 const struct candidate *candidate, const char *orcpt)
+{
+    const char *key = text_fold_copy(builder->arena, candidate->address);
+    for (size_t i = 0; i < builder->group_count; i++) {
+        const struct group *group = &builder->groups[i];
+        if (group->edited && !group->kept && strcmp(group->key, key) == 0) {
+            return orcpt != NULL &&
+                   text_equal_folded(orcpt,
+                                     original_recipient(builder->arena, group->first));
+        }
+    }
+    return false;
+}
+
+/* Then it is a recipient, not an alias for others, and whoever else it leads to must be
+ * wanted by name. */
+static bool expands_to_itself(const struct candidate *candidate)
+{
+    for (size_t i = 0; i < candidate->cover_count; i++) {
+        if (text_equal_folded(candidate->covers[i], candidate->address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool add_candidate(struct builder *builder, const struct candidate *candidate)
+{
+    bool is_covered = true;
+    bool is_final = expands_to_itself(candidate);
+    for (size_t i = 0; i < candidate->cover_count; i++) {
+        const char *address = candidate->covers[i];
+        bool reached = key_set_has(builder->covered, address);
+        is_covered = is_covered && reached;
+        if (!reached && is_final && !key_set_has(builder->wanted, address)) {
+            return error_set(
+                builder->error, ERROR_RULE,
+                "adding %s would also deliver to %s: the server expands it again",
+                candidate->address, address);
+        }
+    }
+    if (is_covered) {
+        return true;
+    }
+    struct group *group = candidate->group;
+    struct arena *arena = builder->arena;
+    const char *orcpt = group != NULL ? original_recipient(arena, group->first) : NULL;
+    if (is_lost_as_duplicate(builder, candidate, orcpt)) {
+        return error_set(builder->error, ERROR_RULE,
+                         "%s is deleted and added with the same original recipient",
+                         candidate->address);
+    }
+    const char *notify = group != NULL ? params_find(group->first->params, "NOTIFY") : NULL;
+    if (notify != NULL && group->added_count++ > 0) {
+        notify = notify_without_success(arena, notify);
+    }
+    struct edit *edit = edit_add(builder, EDIT_ADD_RECIPIENT);
+    edit->address = bracketed(arena, candidate->address);
+    edit->orcpt = orcpt;
+    edit->notify = notify;
+    for (size_t i = 0; i < candidate->cover_count; i++) {
+        key_set_add(builder->covered, candidate->covers[i]);
+    }
+    return true;
+}
+
+static bool build_recipients(struct builder *builder)
+{
+    make_groups(builder);
+    if (!cover_groups(builder) || !collect_candidates(builder)) {
+        return false;
+    }
+    size_t deletes = builder->recipient_count;
+    builder->list->edits =
+        arena_array(builder->arena,
+                    deletes + builder->candidate_count + builder->plan->header_count + 1,
+                    sizeof *builder->list->edits);
+    delete_groups(builder);
+    size_t deleted = builder->list->count;
+    for (size_t i = 0; i < builder->candidate_count; i++) {
+        if (!add_candidate(builder, &builder->candidates[i])) {
+            return false;
+        }
+    }
+    bool stays = builder->list->count > deleted;
+    for (size_t i = 0; i < builder->group_count && !stays; i++) {
+        stays = !builder->groups[i].edited || builder->groups[i].kept;
+    }
+    return stays || error_set(builder->error, ERROR_RULE, "the plan leaves no recipient");
+}
+
+static bool edits_recipients(const struct builder *builder)
+{
+    bool edits = builder->plan->added_count > 0;
+    for (size_t i = 0; i < builder->recipient_count; i++) {
+        const struct recipient *recipient = builder->recipients[i];
+        edits = edits || (recipient->state == RECIPIENT_ACCEPTED && recipient->replaced);
+    }
+    return edits;
+}
+
+bool plan_build(const struct plan *plan, struct recipient *const *recipients, size_t count,
+                const struct plan_expander *expander, struct arena *arena,
+                struct edit_list *list, struct error *error)
+{
+    *list = (struct edit_list){0};
+    struct builder builder = {
+        .plan = plan,
+        .recipients = recipients,
+        .recipient_count = count,
+        .expander = expander,
+        .arena = arena,
+        .wanted = key_set_new(arena),
+        .covered = key_set_new(arena),
+        .list = list,
+        .error = error,
+    };
+    if (edits_recipients(&builder)) {
+        if (!build_recipients(&builder)) {
+            *list = (struct edit_list){0};
+            return false;
+        }
+    } else {
+        list->edits = arena_array(arena, plan->header_count + 1, sizeof *list->edits);
+    }
+    if (plan->sender != NULL) {
+        edit_add(&builder, EDIT_SET_SENDER)->address = bracketed(arena, plan->sender);
+    }
+    for (size_t i = 0; i < plan->header_count; i++) {
+        list->edits[list->count++] = plan->headers[i];
+    }
+    return true;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Plain values that live between two rules or two stages: notes, an expansion,
+ * the detail of a verdict. Kept in C because nothing in Lua outlives a callback.
+ * Everything lives in the arena it was made in. */
+#ifndef FOREGATE_MAIL_VALUE_H
+#define FOREGATE_MAIL_VALUE_H
+
+#include "base/arena.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum value_type {
+    VALUE_NIL,
+    VALUE_BOOL,
+    VALUE_INTEGER,
+    VALUE_NUMBER,
+    VALUE_TEXT,
+    VALUE_TABLE,
+};
+
+struct value_entry;
+
+struct value {
+    enum value_type type;
+
+    union {
+        bool boolean;
+        int64_t integer;
+        double number;
+
+        struct {
+            const char *bytes; /* NUL behind, may hold NULs */
+            size_t length;
+        } text;
+
+        struct {
+            struct value_entry *entries;
+            size_t count;
+            size_t size;
+        } table;
+    };
+};
+
+/* Keys are texts or integers. */
+struct value_entry {
+    struct value key;
+    struct value value;
+};
+
+struct value value_text(struct arena *arena, const char *bytes, size_t length);
+bool value_equal(const struct value *left, const struct value *right); /* no tables */
+
+/* NULL when the table has no such key. */
+const struct value *value_find(const struct value *table, const struct value *key);
+const struct value *value_find_text(const struct value *table, const char *key);
+
+/* Replaces or appends; a NIL value removes. key and value must live in the arena
+ * (or be no texts). table must be of type TABLE. */
+void value_set(struct arena *arena, struct value *table, struct value key,
+               struct value value);
+
+#endif
