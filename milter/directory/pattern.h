@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* A pcre table as Postfix reads it: rules in order, if/endif, $1 in results. Immutable once
+ * parsed and shared by threads. Source: Postfix util/dict_pcre.c, util/mac_parse.c. */
+#ifndef FOREGATE_DIRECTORY_PATTERN_H
+#define FOREGATE_DIRECTORY_PATTERN_H
+
+#include "base/arena.h"
+#include "directory/finding.h"
+#include "directory/source.h"
+
+#include <stddef.h>
+
+struct pattern_table;
+
+/* Rules that Postfix skips are skipped and become findings, which may be NULL. content is
+ * changed and borrowed, and so is file, for as long as the findings live; the table lives
+ * in the arena, but what PCRE2 allocates does not: pattern_table_deinit before the arena
+ * goes. */
+struct pattern_table *pattern_table_parse(struct arena *arena, char *content,
+                                          const char *file, struct finding_list *findings);
+void pattern_table_deinit(struct pattern_table *table);
+
+/* Any thread. The result, maybe empty, is put into the arena. FAILED when a rule needs more
+ * backtracking than the limits allow: one address must not hold a thread. Postfix, with
+ * higher limits, would take such a rule for one that does not match. */
+struct answer pattern_table_find(const struct pattern_table *table, const char *address,
+                                 struct arena *arena);
+
+size_t pattern_table_count(const struct pattern_table *table); /* rules with a result */
+
+#endif

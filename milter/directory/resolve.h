@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Alias expansion exactly as Postfix does it (cleanup_map1n.c, mail_addr_find.c,
+ * mail_addr_map.c), and whose mailbox is at the end of it. One resolver for delivery,
+ * quota and ownership. A state machine: it asks questions and is fed answers and
+ * never does I/O, so that a source may wait while the resolver stays pure. */
+#ifndef FOREGATE_DIRECTORY_RESOLVE_H
+#define FOREGATE_DIRECTORY_RESOLVE_H
+
+#include "base/arena.h"
+#include "directory/dms.h"
+#include "directory/snapshot.h"
+#include "directory/source.h"
+#include "mail/address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What a stranger is told at RCPT. RELAY also has recipients: what the mail
+ * of a client that may relay becomes; its fault, if any, hits only such a client. UNKNOWN
+ * and ERROR have none. */
+enum expansion_status { EXPANSION_OK, EXPANSION_UNKNOWN, EXPANSION_RELAY, EXPANSION_ERROR };
+
+/* Why an expansion is in error. LOOP: an address replaced 1000 times, or a cycle. DEPTH:
+ * 20000 replacements in all, our own limit. SIZE: 1000 addresses, 1000 bytes of one
+ * address, or 1 MiB of one table value. TABLE: an unusable result, or a source that FAILED.
+ */
+enum expansion_fault { FAULT_NONE, FAULT_LOOP, FAULT_DEPTH, FAULT_SIZE, FAULT_TABLE };
+
+enum recipient_class { CLASS_MAILBOX, CLASS_EXTERNAL, CLASS_LOCAL, CLASS_UNKNOWN };
+
+/* How an address was found in the tables: as it stands, by a pattern, without its detail
+ * (which goes on to the targets), by its local-part alone with the detail, or by its
+ * domain. */
+enum match_kind { MATCH_EXACT, MATCH_PATTERN, MATCH_BASE, MATCH_BARE, MATCH_CATCH_ALL };
+
+struct via_step {
+    const char *address; /* external form; the address that was replaced here */
+    enum match_kind match;
+};
+
+struct expanded_recipient {
+    const char *address; /* external form, case and detail as Postfix delivers */
+    enum recipient_class class;
+    const char *mailbox; /* account (folded) whose storage and quota it uses, or NULL */
+    const struct via_step *via; /* from the asked address on; empty: itself */
+    size_t via_count;
+};
+
+struct expansion {
+    enum expansion_status status;
+    enum expansion_fault fault;
+    enum recipient_class
+        domain_class;          /* of the asked address: MAILBOX (ours), LOCAL, EXTERNAL */
+    const char *fault_address; /* ERROR: the address at which it happened */
+    const char *fault_reason;  /* ERROR: a sentence for the log */
+    const struct expanded_recipient *recipients; /* duplicates gone, Postfix's order */
+    size_t recipient_count;
+    /* Further ways to recipients above; only address and via are filled in. Delivery does
+     * not need them, ownership does: a member of a group may be reached through another's
+     * slot. */
+    const struct expanded_recipient *doubles;
+    size_t double_count;
+};
+
+struct resolve;
+
+/* Everything lives in the arena. The address was parsed with the same rules. */
+struct resolve *resolve_begin(struct arena *arena, const struct address *address,
+                              const struct directory_settings *settings);
+
+/* The next question, or NULL when the expansion is complete. */
+const struct question *resolve_next(struct resolve *resolve);
+void resolve_answer(struct resolve *resolve, const struct answer *answer);
+const struct expansion *resolve_result(const struct resolve *resolve);
+
+/* All at once from a snapshot. */
+const struct expansion *resolve_address(struct arena *arena, const struct address *address,
+                                        const struct snapshot *snapshot,
+                                        const struct directory_settings *settings);
+
+const char *expansion_status_name(enum expansion_status status);
+const char *expansion_fault_name(enum expansion_fault fault);
+const char *recipient_class_name(enum recipient_class class);
+const char *match_kind_name(enum match_kind match);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* The questions the resolver asks, and the three answers a source can give. "Not found"
+ * and "cannot tell" are never the same value. The snapshot is the first source; sources
+ * that must wait (LDAP, Dovecot's userdb, Lua scripts) answer the same questions. */
+#ifndef FOREGATE_DIRECTORY_SOURCE_H
+#define FOREGATE_DIRECTORY_SOURCE_H
+
+enum answer_kind { ANSWER_FOUND, ANSWER_NOT_FOUND, ANSWER_FAILED };
+
+enum question_kind {
+    QUESTION_DOMAIN,  /* is this domain ours? (value: unused) */
+    QUESTION_MAILBOX, /* whose mailbox is this exact address? (value: the account) */
+    QUESTION_TABLE,   /* which targets has this exact key? indexed tables only */
+    QUESTION_PATTERN, /* which targets has this whole address? pattern tables only */
+};
+
+struct question {
+    enum question_kind kind;
+    const char *key;
+};
+
+/* Strings live at least as long as the arena of the resolution. */
+struct answer {
+    enum answer_kind kind;
+    const char *value;  /* FOUND: table value or account, else NULL */
+    const char *reason; /* FAILED: why, for the log */
+};
+
+const char *answer_kind_name(enum answer_kind kind);
+
+#endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+#include "directory/dms.h"
+
+#include "volume.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+enum { TEXT_BYTES = 4096 };
+
+/* What one volume gives: `accounts aliases patterns domains quotas`, then `file:line!code`
+ * of every finding; or the error. */
+static void describe(const char *accounts, const char *aliases, const char *patterns,
+                     const char *quotas, char *text)
+{
+    struct volume volume;
+    volume_begin(&volume);
+    const char *const names[] = {"postfix-accounts.cf", "postfix-virtual.cf",
+                                 "postfix-regexp.cf", "dovecot-quotas.cf"};
+    const char *const contents[] = {accounts, aliases, patterns, quotas};
+    for (size_t i = 0; i < 4; i++) {
+        if (contents[i] != NULL) {
+            volume_write(&volume, names[i], contents[i]);
+        }
+    }
+    struct arena *arena = arena_new();
+    struct finding_list findings = {.arena = arena};
+    struct error error = {0};
+    struct snapshot *snapshot = dms_load(&volume.settings, &findings, &error);
+    int used = 0;
+    if (snapshot == NULL) {
+        used = snprintf(text, TEXT_BYTES, "error");
+        assert_true(error.text[0] != '\0');
+        assert_true(finding_count(&findings, FINDING_ERROR) > 0);
+    } else {
+        struct snapshot_counts counts = snapshot_counts(snapshot);
+        used = snprintf(text, TEXT_BYTES, "%zu %zu %zu %zu %zu", counts.accounts,
+                        counts.aliases, counts.patterns, counts.domains, counts.quotas);
+        assert_int_equal(finding_count(&findings, FINDING_ERROR), 0);
+    }
+    for (size_t i = 0; i < findings.count; i++) {
+        const struct finding *finding = &findings.entries[i];
+        used += snprintf(text + used, (size_t)(TEXT_BYTES - used), " %.6s:%d!%s",
+                         strchr(finding->file, '-') + 1, finding->line, finding->code);
+        /* Whatever is wrong with a line: no hash in what an operator may post somewhere. */
+        assert_null(strstr(finding->message, "SECRET"));
+        assert_null(strstr(finding->remedy, "SECRET"));
+    }
+    assert_null(strstr(error.text, "SECRET"));
+    snapshot_release(&snapshot);
+    arena_free(&arena);
+    volume_end(&volume);
+}
+
+static void reads_volumes(void **state)
+{
+    (void)state;
+
+    static const struct {
+        const char *name, *accounts, *aliases, *patterns, *quotas, *want;
+    } cases[] = {
+        {"accounts only", "a@x.test|{S}SECRET\nb@y.test|{S}SECRET|userdb_x=y\n", NULL, NULL,
+         NULL, "2 0 0 2 0"},
+        {"empty files", "", "", "", "", "0 0 0 0 0"},
+        {"no accounts file", NULL, NULL, NULL, NULL, "error accoun:0!unreadable"},
+        {"CRLF, comments, no last line end",
+         "# x\r\n\r\n  # y\r\na@x.test|SECRET\r\nb@x.test|SECRET", NULL, NULL, NULL,
+         "2 0 0 1 0"},
+        {"everything", "a@x.test|SECRET\n", "al@x.test a@x.test\n@z.test @x.test\n",
+         "/^re@/ a@x.test\n", "a@x.test:10G\n", "1 2 1 2 1"},
+        {"duplicate account", "a@x.test|SECRET1\nA@x.test|SECRET2\n", NULL, NULL, NULL,
+         "1 0 0 1 0 accoun:2!upper-case-account accoun:2!duplicate-account"},
+        {"no bar", "a@x.test\n", NULL, NULL, NULL, "1 0 0 1 0 accoun:1!no-password"},
+        {"hash without bar", "a@x.test:{S}SECRET\n{S}SECRET\n", NULL, NULL, NULL,
+         "0 0 0 0 0 accoun:1!no-password accoun:1!bad-account accoun:2!no-password "
+         "accoun:2!bad-account"},
+        {"no domain, blank before, blank within",
+         "a|SECRET\n b@x.test|SECRET\nc @x.test|S\n", NULL, NULL, NULL,
+         "0 0 0 0 0 accoun:1!bad-account accoun:2!bad-account accoun:3!bad-account"},
+        {"a key makes its domain ours", "a@x.test|SECRET\n",
+         "b@y.test a@x.test\n@Z.test a@x.test\nbare a@x.test\n", NULL, NULL, "1 3 0 3 0"},
+        {"a continuation line too", "a@x.test|SECRET\n",
+         "b@x.test a@x.test,\n  c@remote.test\n", NULL, NULL,
+         "1 1 0 2 0 virtua:2!continuation-line"},
+        {"a quoted key with a blank does not", "a@x.test|SECRET\n",
+         "\"b c\"@y.test a@x.test\n", NULL, NULL, "1 1 0 1 0"},
+        {"line without value", "a@x.test|SECRET\n", "b@y.test\n", NULL, NULL,
+         "1 0 0 2 0 virtua:1!no-value"},
+        {"duplicate key", "a@x.test|SECRET\n", "b@x.test a@x.test\n\nB@x.test a@x.test\n",
+         NULL, NULL, "error virtua:3!duplicate-key"},
+        {"two duplicate keys", "a@x.test|SECRET\n", "b a\nc a\nb a\nc a\n", NULL, NULL,
+         "error virtua:3!duplicate-key virtua:4!duplicate-key"},
+        {"skipped rule", "a@x.test|SECRET\n", NULL, "/(/ x\n/a/ b\n", NULL,
+         "1 0 1 1 0 regexp:1!bad-pattern"},
+        {"quotas", "a@x.test|SECRET\n", NULL, NULL,
+         "A@x.test:5M\n#a@x.test:1G\na@x.test\na@x.test:lots\nb@x.test:0\na@x.test:1024\n",
+         "1 0 0 1 2 quotas:3!bad-quota quotas:4!bad-quota quotas:5!quota-without-account"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char got[TEXT_BYTES];
+        describe(cases[i].accounts, cases[i].aliases, cases[i].patterns, cases[i].quotas,
+                 got);
+        if (strcmp(got, cases[i].want) != 0) {
+            fail_msg("%s\n    got  %s\n    want %s", cases[i].name, got, cases[i].want);
+        }
+    }
+}
+
+static void names_both_lines_of_a_duplicate(void **state)
+{
+    (void)state;
+    struct volume volume;
+    struct error error = {0};
+    volume_begin(&volume);
+    volume_write(&volume, "postfix-accounts.cf", "a@x.test|h\n");
+    volume_write(&volume, "postfix-virtual.cf",
+                 "b@x.test a\n# c\nd@x.test a\nB@x.test c\n");
+    assert_null(dms_load(&volume.settings, NULL, &error));
+    assert_int_equal(error.kind, ERROR_CONFIG);
+    assert_non_null(strstr(error.text, "postfix-virtual.cf"));
+    assert_non_null(strstr(error.text, "b@x.test"));
+    assert_non_null(strstr(error.text, "line 1 "));
+    assert_non_null(strstr(error.text, "line 4:"));
+    assert_non_null(strstr(error.text, "write all targets in one line"));
+    volume_end(&volume);
+}
+
+static void refuses_what_is_no_text_file(void **state)
+{
+    (void)state;
+    struct volume volume;
+    struct error error = {0};
+    char path[512];
+    volume_begin(&volume);
+    volume_write(&volume, "postfix-accounts.cf", "a@x.test|h\n");
+    volume_write_bytes(&volume, "postfix-virtual.cf", "a b\nc\0d e\n", 10);
+    assert_null(dms_load(&volume.settings, NULL, &error));
+    assert_non_null(strstr(error.text, "postfix-virtual.cf: line 2 holds a NUL byte"));
+
+    volume_write(&volume, "postfix-virtual.cf", "");
+    snprintf(path, sizeof path, "%s/postfix-regexp.cf", volume.path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_null(dms_load(&volume.settings, NULL, &error));
+    assert_non_null(strstr(error.text, "postfix-regexp.cf: is not a regular file"));
+    assert_int_equal(rmdir(path), 0);
+
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_null(dms_load(&volume.settings, NULL, &error));
+    assert_non_null(strstr(error.text, "postfix-regexp.cf: is not a regular file"));
+    assert_int_equal(unlink(path), 0);
+
+    volume_write(&volume, "postfix-regexp.cf", "");
+    assert_int_equal(truncate(path, (off_t)65 << 20), 0);
+    assert_null(dms_load(&volume.settings, NULL, &error));
+    assert_non_null(strstr(error.text, "postfix-regexp.cf: is larger than 64 MiB"));
+    volume_end(&volume);
+}
+
+static void reads_grants(void **state)
+{
+    (void)state;
+    struct volume volume;
+    struct error error = {0};
+    char path[512];
+    volume_begin(&volume);
+    snprintf(path, sizeof path, "%s/may-send-as", volume.path);
+    volume.settings.may_send_as = path;
+    volume_write(&volume, "postfix-accounts.cf", "a@x.test|h\n");
+    assert_null(dms_load(&volume.settings, NULL, &error));
+    assert_non_null(strstr(error.text, "does not exist"));
+
+    volume_write(&volume, "may-send-as",
+                 "# who: what\nA@x.test: News@y.test\na@x.test: @z.test, b@x.test\n"
+                 "root@x.test:*\nno colon\nb@x.test: nonsense\n");
+    struct arena *arena = arena_new();
+    struct finding_list findings = {.arena = arena};
+    struct snapshot *snapshot = dms_load(&volume.settings, &findings, &error);
+    assert_non_null(snapshot);
+    assert_int_equal(findings.count, 2);
+    assert_string_equal(findings.entries[0].code, "bad-grant");
+    assert_int_equal(findings.entries[0].line, 5);
+    assert_int_equal(findings.entries[1].line, 6);
+
+    static const struct {
+        const char *login, *address;
+        bool want;
+    } cases[] = {
+        {"a@x.test", "news@y.test", true},      {"a@x.test", "other@y.test", false},
+        {"a@x.test", "any+tag@Z.test", true},   {"a@x.test", "b@x.test", true},
+        {"root@x.test", "who@ever.test", true}, {"b@x.test", "b@x.test", false},
+        {"b@x.test", "nonsense", false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct address address;
+        address_from_internal(arena, cases[i].address, &volume.settings.rules, &address);
+        assert_int_equal(snapshot_may_send_as(snapshot, cases[i].login, &address),
+                         cases[i].want);
+    }
+    snapshot_release(&snapshot);
+    assert_null(snapshot);
+    arena_free(&arena);
+    volume_end(&volume);
+}
+
+static void fingerprint_follows_content(void **state)
+{
+    (void)state;
+    struct volume volume;
+    volume_begin(&volume);
+    const struct directory_settings *settings = &volume.settings;
+    uint64_t nothing = dms_fingerprint(settings);
+    assert_true(nothing == dms_fingerprint(settings));
+    volume_write(&volume, "postfix-accounts.cf", "");
+    uint64_t empty = dms_fingerprint(settings);
+    assert_true(empty != nothing);
+    volume_write(&volume, "postfix-accounts.cf", "a@x.test|h\n");
+    uint64_t one = dms_fingerprint(settings);
+    assert_true(one != empty);
+    /* The same text again, with another time of change, is no change. */
+    volume_write(&volume, "postfix-accounts.cf", "a@x.test|h\n");
+    assert_true(one == dms_fingerprint(settings));
+    volume_write(&volume, "postfix-accounts.cf", "");
+    volume_write(&volume, "postfix-virtual.cf", "a@x.test|h\n");
+    assert_true(one != dms_fingerprint(settings));
+    volume_write(&volume, "postfix-virtual.cf", "");
+    volume_write(&volume, "postfix-regexp.cf", "x");
+    uint64_t other = dms_fingerprint(settings);
+    volume_write(&volume, "unrelated", "x");
+    assert_true(other == dms_fingerprint(settings));
+    volume_end(&volume);
+}
+
+static void generations_grow_and_references_count(void **state)
+{
+    (void)state;
+    struct volume volume;
+    struct error error = {0};
+    volume_begin(&volume);
+    volume_write(&volume, "postfix-accounts.cf", "a@x.test|h\n");
+    struct snapshot *first = dms_load(&volume.settings, NULL, &error);
+    struct snapshot *second = dms_load(&volume.settings, NULL, &error);
+    assert_true(snapshot_generation(second) > snapshot_generation(first));
+    struct snapshot *held = snapshot_hold(first);
+    snapshot_release(&first);
+    struct arena *arena = arena_new();
+    const struct question question = {.kind = QUESTION_MAILBOX, .key = "A@X.test"};
+    struct answer answer = snapshot_answer(held, &question, arena);
+    assert_int_equal(answer.kind, ANSWER_FOUND);
+    assert_string_equal(answer.value, "a@x.test");
+    snapshot_release(&held);
+    snapshot_release(&second);
+    snapshot_release(&second);
+    arena_free(&arena);
+    volume_end(&volume);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_volumes),
+        cmocka_unit_test(names_both_lines_of_a_duplicate),
+        cmocka_unit_test(refuses_what_is_no_text_file),
+        cmocka_unit_test(reads_grants),
+        cmocka_unit_test(fingerprint_follows_content),
+        cmocka_unit_test(generations_grow_and_references_count),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
