@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "quota/breaker.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+
+void breaker_init(struct breaker *breaker, const char *service)
+{
+    *breaker = (struct breaker){.service = service};
+}
+
+enum breaker_pass breaker_ask(struct breaker *breaker, int64_t now_ms)
+{
+    if (!breaker->is_away) {
+        return BREAKER_ASK;
+    }
+    if (breaker->is_probing || now_ms < breaker->probe_ms) {
+        return BREAKER_REFUSE;
+    }
+    breaker->is_probing = true;
+    return BREAKER_PROBE;
+}
+
+static void log_change(const struct breaker *breaker, const char *event, const char *reason)
+{
+    struct log_line line;
+    log_begin(&line, LOG_WARNING, event);
+    log_text(&line, "service", breaker->service);
+    log_text(&line, "reason", reason);
+    log_end(&line);
+}
+
+void breaker_answered(struct breaker *breaker)
+{
+    breaker->failure_count = 0;
+    breaker->is_probing = false;
+    if (breaker->is_away) {
+        breaker->is_away = false;
+        log_change(breaker, "quota_service_back", "it answers");
+    }
+}
+
+bool breaker_failed(struct breaker *breaker, bool is_certain, bool is_probe,
+                    const char *reason, int64_t now_ms)
+{
+    if (breaker->is_away) {
+        /* Questions asked before it went away may still fail: only the probe counts. */
+        if (is_probe) {
+            breaker->is_probing = false;
+            breaker->pause_ms = breaker->pause_ms * 2 < BREAKER_LONGEST_MS
+                                    ? breaker->pause_ms * 2
+                                    : BREAKER_LONGEST_MS;
+            breaker->probe_ms = now_ms + breaker->pause_ms;
+        }
+        return false;
+    }
+    breaker->failure_count++;
+    if (!is_certain && breaker->failure_count < BREAKER_FAILURES) {
+        return false;
+    }
+    breaker->is_away = true;
+    breaker->is_probing = false;
+    breaker->pause_ms = BREAKER_FIRST_MS;
+    breaker->probe_ms = now_ms + breaker->pause_ms;
+    snprintf(breaker->reason, sizeof breaker->reason, "%s", reason);
+    log_change(breaker, "quota_service_away", reason);
+    return true;
+}
+
+const char *breaker_pass_name(enum breaker_pass pass)
+{
+    switch (pass) {
+    case BREAKER_ASK:
+        return "ask";
+    case BREAKER_PROBE:
+        return "probe";
+    case BREAKER_REFUSE:
+        return "refuse";
+    }
+    return "invalid";
+}

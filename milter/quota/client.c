@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "quota/client.h"
+
+#include "quota/asking.h"
+
+#include <stdlib.h>
+
+enum { IDLE_MS = 60 * 1000 };
+
+static bool is_askable(const char *mailbox)
+{
+    size_t length = 0;
+    for (; mailbox[length] != '\0'; length++) {
+        unsigned char c = (unsigned char)mailbox[length];
+        if (c < ' ' || c == 0x7f) {
+            return false;
+        }
+    }
+    return length > 0 && length <= QUOTA_MAILBOX_BYTES;
+}
+
+static void question_start(struct request *request)
+{
+    struct quota_request *question = (struct quota_request *)request;
+    struct quota_client *client = question->client;
+    if (!is_askable(question->mailbox)) {
+        error_set(
+            &request->error, ERROR_RULE,
+            "no mailbox to ask quota for: empty, too long or with a control character");
+        request_complete(request, false);
+        return;
+    }
+    asking_begin(client, question);
+}
+
+void quota_request_init(struct quota_request *request, struct quota_client *client,
+                        const char *mailbox, int64_t size_bytes)
+{
+    *request = (struct quota_request){
+        .request = {.start = question_start, .timeout_ms = client->timeout_ms},
+        .client = client,
+        .mailbox = mailbox,
+        .size_bytes = size_bytes,
+    };
+}
+
+static void *allocate(size_t count, size_t size)
+{
+    void *memory = calloc(count, size);
+    if (memory == NULL) {
+        abort();
+    }
+    return memory;
+}
+
+static void set_up(void *argument)
+{
+    asking_init(argument);
+}
+
+struct quota_client *quota_client_new(struct loop *loop,
+                                      const struct quota_client_settings *settings,
+                                      struct error *error)
+{
+    struct quota_service service;
+    if (!quota_service_parse(&service, settings->service, error)) {
+        error_wrap(error, "quota service");
+        return NULL;
+    }
+    if (settings->connections < 1 || settings->timeout_ms < 1) {
+        error_set(error, ERROR_CONFIG,
+                  "quota service: needs a connection and a millisecond");
+        return NULL;
+    }
+    struct quota_client *client = allocate(1, sizeof *client);
+    client->loop = loop;
+    client->timeout_ms = settings->timeout_ms;
+    client->service = service;
+    client->connection_count = (size_t)settings->connections;
+    client->connections = allocate(client->connection_count, sizeof *client->connections);
+    for (size_t i = 0; i < client->connection_count; i++) {
+        client->connections[i] = (struct quota_connection){
+            .client = client,
+            .base = loop_base(loop),
+            .service = &client->service,
+            .idle_ms = settings->idle_ms > 0 ? settings->idle_ms : IDLE_MS,
+        };
+    }
+    breaker_init(&client->breaker, settings->service);
+    loop_run(loop, set_up, client);
+    return client;
+}
+
+static void tear_down(void *argument)
+{
+    asking_deinit(argument);
+}
+
+void quota_client_free(struct quota_client **client)
+{
+    loop_run((*client)->loop, tear_down, *client);
+    free((*client)->connections);
+    free(*client);
+    *client = NULL;
+}
+
+const char *quota_result_name(enum quota_result result)
+{
+    switch (result) {
+    case QUOTA_FITS:
+        return "fits";
+    case QUOTA_OVER:
+        return "over";
+    }
+    return "invalid";
+}

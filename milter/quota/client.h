@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Dovecot's quota-status service (Postfix policy delegation) as requests: few kept-open
+ * connections on the loop thread, a deadline per answer, reconnect with back-off, a breaker
+ * that answers at once while the service is away. Source: Dovecot
+ * plugins/quota/quota-status.c; facts of 2.3 and 2.4. */
+#ifndef FOREGATE_QUOTA_CLIENT_H
+#define FOREGATE_QUOTA_CLIENT_H
+
+#include "base/error.h"
+#include "io/loop.h"
+#include "io/request.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct quota_client;
+
+struct quota_client_settings {
+    const char *service; /* `inet:host:port` or `unix:/path`; borrowed, process lifetime */
+    int timeout_ms;      /* for one answer, connecting included */
+    int connections;     /* at most so many kept open; each occupies a process of Dovecot */
+    int idle_ms;         /* an unused connection is closed after it; 0: a minute */
+};
+
+/* Checks the syntax of the service only; connects with the first question. A service that
+ * is away at start is no error. NULL: CONFIG. A host name is looked up with the first
+ * question, and again after the service was away, on a thread of its own. */
+struct quota_client *quota_client_new(struct loop *loop,
+                                      const struct quota_client_settings *settings,
+                                      struct error *error);
+void quota_client_free(struct quota_client **client); /* no request under way any more */
+
+enum quota_result { QUOTA_FITS, QUOTA_OVER };
+
+enum {
+    QUOTA_TEXT_BYTES = 256,
+    QUOTA_MAILBOX_BYTES = 1000, /* Dovecot 2.4 takes lines of 1024 */
+};
+
+/* Fill mailbox and size, give it to request_wait. request.ok is false when the service is
+ * away, silent, talks nonsense or says DEFER/4xx: "cannot tell", with TIMEOUT or REMOTE;
+ * RULE when the mailbox cannot be asked for: empty, too long, or with a control character.
+ */
+struct quota_request {
+    struct request request;
+    struct quota_client *client;
+    const char *mailbox; /* external form; borrowed until complete */
+    int64_t size_bytes;  /* at least 1 is asked for */
+    enum quota_result result;
+    char text[QUOTA_TEXT_BYTES]; /* OVER: what Dovecot said, for the log */
+
+    /* Belong to asking.c while the request is under way. */
+    struct quota_request *next;
+    int64_t deadline_ms;
+    bool is_probe; /* finds out whether the service is back */
+};
+
+void quota_request_init(struct quota_request *request, struct quota_client *client,
+                        const char *mailbox, int64_t size_bytes);
+
+const char *quota_result_name(enum quota_result result);
+
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+#include "quota/connection.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void on_readable(evutil_socket_t unused_socket, short unused_events, void *argument);
+static void on_writable(evutil_socket_t unused_socket, short unused_events, void *argument);
+
+static void close_socket(struct quota_connection *connection)
+{
+    if (connection->state == QUOTA_CONNECTION_CLOSED) {
+        return;
+    }
+    event_free(connection->reader);
+    event_free(connection->writer);
+    close(connection->socket);
+    connection->state = QUOTA_CONNECTION_CLOSED;
+    connection->is_reused = false;
+}
+
+struct quota_request *quota_connection_drop(struct quota_connection *connection)
+{
+    if (connection->state == QUOTA_CONNECTION_CONNECTING) {
+        /* Silent addresses must not hide a good one behind them: the next begins there. */
+        connection->service->preferred =
+            connection->first_address + connection->tried_count;
+    }
+    struct quota_request *question = connection->question;
+    connection->question = NULL;
+    close_socket(connection);
+    return question;
+}
+
+static void watch(struct event *event, const struct timeval *timeout)
+{
+    if (event_add(event, timeout) != 0) {
+        abort(); /* out of memory or of epoll watches: nothing would ever wake us */
+    }
+}
+
+/* False: errno says why. */
+static bool connect_address(struct quota_connection *connection,
+                            const struct quota_address *address)
+{
+    const struct sockaddr *name = (const struct sockaddr *)&address->address;
+    int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    int made = socket(name->sa_family, type, 0);
+    if (made < 0) {
+        return false;
+    }
+    int yes = 1;
+    if (name->sa_family != AF_UNIX) {
+        setsockopt(made, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    }
+    if (connect(made, name, address->length) != 0 && errno != EINPROGRESS) {
+        int failure = errno;
+        close(made);
+        errno = failure;
+        return false;
+    }
+    connection->socket = made;
+    connection->reader =
+        event_new(connection->base, made, EV_READ | EV_PERSIST, on_readable, connection);
+    connection->writer =
+        event_new(connection->base, made, EV_WRITE, on_writable, connection);
+    if (connection->reader == NULL || connection->writer == NULL) {
+        abort();
+    }
+    connection->state = QUOTA_CONNECTION_CONNECTING;
+    watch(connection->writer, NULL);
+    return true;
+}
+
+/* Goes on with the next address; errno tells of the one before, if there was one. */
+static void connect_next(struct quota_connection *connection)
+{
+    const struct quota_service *service = connection->service;
+    while (connection->tried_count < service->address_count) {
+        size_t index =
+            (connection->first_address + connection->tried_count) % service->address_count;
+        connection->tried_count++;
+        if (connect_address(connection, &service->addresses[index])) {
+            return;
+        }
+    }
+    struct error error;
+    error_set(&error, ERROR_REMOTE, "cannot connect: %m");
+    struct quota_request *question = connection->question;
+    connection->question = NULL;
+    quota_client_unreachable(question, &error);
+}
+
+static void connect_first(struct quota_connection *connection)
+{
+    connection->first_address = connection->service->preferred;
+    connection->tried_count = 0;
+    connect_next(connection);
+}
+
+/* Closes and reports. */
+static void lose(struct quota_connection *connection, const struct error *error)
+{
+    struct quota_request *question = quota_connection_drop(connection);
+    quota_client_lost(question, error);
+}
+
+/* The server closes a connection whenever it likes, for one when it restarts. If that
+ * crossed our question, the question is not at fault and is asked again, once. */
+static void hung_up(struct quota_connection *connection)
+{
+    if (connection->is_reused && connection->input_length == 0) {
+        close_socket(connection); /* the next one is new: it does not come here again */
+        connect_first(connection);
+        return;
+    }
+    struct error error;
+    error_set(&error, ERROR_REMOTE, "quota-status closed the connection");
+    lose(connection, &error);
+}
+
+static void send_question(struct quota_connection *connection)
+{
+    const char *rest = connection->output + connection->sent_length;
+    size_t length = connection->output_length - connection->sent_length;
+    ssize_t sent = send(connection->socket, rest, length, MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+        hung_up(connection);
+        return;
+    }
+    connection->sent_length += sent > 0 ? (size_t)sent : 0;
+    if (connection->sent_length < connection->output_length) {
+        watch(connection->writer, NULL);
+    }
+}
+
+static void take_answer(struct quota_connection *connection)
+{
+    struct quota_answer answer;
+    struct error error;
+    enum quota_answer_state state =
+        quota_answer_parse(connection->input, connection->input_length, &answer, &error);
+    if (connection->sent_length < connection->output_length) {
+        state = QUOTA_ANSWER_BROKEN;
+        error_set(&error, ERROR_REMOTE, "quota-status answered before it was asked");
+    }
+    if (state == QUOTA_ANSWER_BROKEN) {
+        lose(connection, &error);
+        return;
+    }
+    if (state == QUOTA_ANSWER_PARTIAL) {
+        return;
+    }
+    struct quota_request *question = connection->question;
+    if (answer.length < connection->input_length) {
+        quota_connection_drop(connection);
+    } else {
+        const struct timeval idle = {.tv_sec = connection->idle_ms / 1000,
+                                     .tv_usec = connection->idle_ms % 1000 * 1000};
+        connection->question = NULL;
+        connection->state = QUOTA_CONNECTION_IDLE;
+        connection->is_reused = true;
+        watch(connection->reader, &idle);
+    }
+    quota_client_answered(question, &answer); /* lies in input, which nobody wrote since */
+}
+
+static void read_answer(struct quota_connection *connection)
+{
+    /* Room is never 0: a full input is a broken answer. */
+    ssize_t got = recv(connection->socket, connection->input + connection->input_length,
+                       sizeof connection->input - connection->input_length, 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (got <= 0) {
+        hung_up(connection);
+        return;
+    }
+    connection->input_length += (size_t)got;
+    take_answer(connection);
+}
+
+static void on_readable(evutil_socket_t unused_socket, short unused_events, void *argument)
+{
+    (void)unused_socket;
+    (void)unused_events;
+    struct quota_connection *connection = argument;
+    if (connection->state == QUOTA_CONNECTION_BUSY) {
+        read_answer(
+            connection); /* the timer may have gone off: then there is nothing to read */
+    } else {
+        /* Idle for too long, closed by the server, or bytes that answer no question. */
+        close_socket(connection);
+    }
+    quota_client_advance(connection->client);
+}
+
+static void begin_question(struct quota_connection *connection)
+{
+    connection->state = QUOTA_CONNECTION_BUSY;
+    connection->input_length = 0;
+    connection->sent_length = 0;
+    send_question(connection);
+}
+
+static void connected(struct quota_connection *connection)
+{
+    int failure = 0;
+    socklen_t length = sizeof failure;
+    if (getsockopt(connection->socket, SOL_SOCKET, SO_ERROR, &failure, &length) != 0) {
+        failure = errno;
+    }
+    if (failure != 0) {
+        close_socket(connection);
+        errno = failure;
+        connect_next(connection);
+        return;
+    }
+    connection->service->preferred =
+        connection->first_address + connection->tried_count - 1;
+    watch(connection->reader, NULL);
+    begin_question(connection);
+}
+
+static void on_writable(evutil_socket_t unused_socket, short unused_events, void *argument)
+{
+    (void)unused_socket;
+    (void)unused_events;
+    struct quota_connection *connection = argument;
+    if (connection->state == QUOTA_CONNECTION_CONNECTING) {
+        connected(connection);
+    } else {
+        send_question(connection);
+    }
+    quota_client_advance(connection->client);
+}
+
+/* False when the server closed it while it was idle or sent what nobody asked for, and the
+ * loop has not come to tell us yet. */
+static bool is_usable(const struct quota_connection *connection)
+{
+    char byte;
+    return connection->state == QUOTA_CONNECTION_IDLE &&
+           recv(connection->socket, &byte, sizeof byte, 0) < 0 && errno == EAGAIN;
+}
+
+void quota_connection_ask(struct quota_connection *connection,
+                          struct quota_request *question)
+{
+    int64_t size_bytes = question->size_bytes > 1 ? question->size_bytes : 1;
+    int length = snprintf(connection->output, sizeof connection->output,
+                          "request=smtpd_access_policy\nprotocol_state=RCPT\n"
+                          "protocol_name=ESMTP\nrecipient=%s\nsize=%" PRId64 "\n\n",
+                          question->mailbox, size_bytes);
+    connection->output_length = (size_t)length;
+    connection->question = question;
+    if (is_usable(connection)) {
+        begin_question(connection);
+        return;
+    }
+    close_socket(connection);
+    connect_first(connection);
+}
