@@ -1,0 +1,91 @@
+-- SPDX-License-Identifier: MIT
+-- Loads rule files: runs the chunk, checks the table it returns and brings it into one form, so
+-- that a mistake in it is told at load, with its name, and never met by a message.
+
+local sandbox = ...
+
+local STAGES = { connect = true, helo = true, mail = true, rcpt = true, data = true, headers = true,
+    finish = true }
+local FIELDS = { name = true, settings = true }
+local SETTING_FIELDS = { choices = true, dms = true }
+
+local function fail(file, ...)
+    error(file .. ": " .. string.format(...), 0)
+end
+
+local function initial_text(value)
+    if value == nil then
+        return nil
+    elseif value == true then
+        return "yes"
+    elseif value == false then
+        return "no"
+    end
+    return tostring(value)
+end
+
+-- { type, default, help, choices = "a b", dms = "NAME" }
+local function setting(file, name, declared)
+    if type(name) ~= "string" or not name:match("^[a-z][a-z0-9_]*$") then
+        fail(file, "setting %s: a name is small letters, digits and _", tostring(name))
+    elseif type(declared) ~= "table" then
+        fail(file, "setting %s: write { type, default, help }", name)
+    elseif name == "mode" or name == "on_error" then
+        fail(file, "setting %s: every rule has that already", name)
+    end
+    local kind, default, help = declared[1], declared[2], declared[3]
+    if type(kind) ~= "string" or type(help) ~= "string" then
+        fail(file, "setting %s: type and help are texts: { type, default, help }", name)
+    end
+    for field in pairs(declared) do
+        if not SETTING_FIELDS[field] and not (math.type(field) == "integer" and field <= 3) then
+            fail(file, "setting %s: there is no field %s", name, tostring(field))
+        end
+    end
+    if kind == "choice" and type(declared.choices) ~= "string" then
+        fail(file, "setting %s: a choice needs choices = \"one two\"", name)
+    end
+    return { name = name, type = kind, initial = initial_text(default), help = help,
+        choices = declared.choices, dms = declared.dms }
+end
+
+local function settings(file, declared)
+    if declared == nil then
+        return {}
+    elseif type(declared) ~= "table" then
+        fail(file, "settings is a table of NAME = { type, default, help }")
+    end
+    local list = {}
+    for name, content in pairs(declared) do
+        list[#list + 1] = setting(file, name, content)
+    end
+    table.sort(list, function(left, right) return left.name < right.name end)
+    return list
+end
+
+local function load(chunk, name, file)
+    local rule = chunk()
+    if type(rule) ~= "table" then
+        fail(file, "a rule file returns a table, not a %s", type(rule))
+    elseif rule.name ~= name then
+        fail(file, "the rule's name is %s: it must be \"%s\", like the file", tostring(rule.name), name)
+    end
+    local handlers = {}
+    for field, value in pairs(rule) do
+        if STAGES[field] then
+            if type(value) ~= "function" then
+                fail(file, "%s is a handler: a function, not a %s", field, type(value))
+            end
+            handlers[field] = value
+        elseif not FIELDS[field] then
+            fail(file, "a rule has no field %s (handlers: connect helo mail rcpt data headers finish)",
+                tostring(field))
+        end
+    end
+    if next(handlers) == nil then
+        fail(file, "the rule has no handler: it would never do anything")
+    end
+    return { handlers = handlers, settings = settings(file, rule.settings) }
+end
+
+return { load = load, freeze = sandbox.freeze, environment = sandbox.globals }

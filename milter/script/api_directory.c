@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* directory.resolve(address)    { address, status, error, recipients = { { address, class,
+ * mailbox, via = { ... } } ... }, domain_class, fault_address, fault_reason }
+ * directory.account(address)    the account (text), or false when nobody has it
+ * directory.is_local(domain)    true when the domain is one of ours
+ * directory.owns(login, address [, { nested, catch_all, subaddress, account_alias }])
+ *                               true and the path, or false and why not
+ * Each gives nil, reason when it cannot tell. address: a handle or a text. */
+#include "base/text.h"
+#include "directory/ownership.h"
+#include "directory/resolve.h"
+#include "script/api.h"
+
+#include <lauxlib.h>
+
+static void set_text(lua_State *L, const char *name, const char *value)
+{
+    if (value != NULL) {
+        lua_pushstring(L, value);
+        lua_setfield(L, -2, name);
+    }
+}
+
+static void via_push(lua_State *L, const struct via_step *via, size_t count)
+{
+    lua_createtable(L, (int)count, 0);
+    for (size_t i = 0; i < count; i++) {
+        lua_pushstring(L, via[i].address);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+}
+
+static void expansion_push(lua_State *L, const struct address *address,
+                           const struct expansion *expansion)
+{
+    lua_createtable(L, 0, 7);
+    set_text(L, "address", address->external);
+    set_text(L, "status", expansion_status_name(expansion->status));
+    set_text(L, "domain_class", recipient_class_name(expansion->domain_class));
+    if (expansion->status == EXPANSION_ERROR) {
+        set_text(L, "error", expansion_fault_name(expansion->fault));
+        set_text(L, "fault_address", expansion->fault_address);
+        set_text(L, "fault_reason", expansion->fault_reason);
+    }
+    size_t count =
+        expansion->recipient_count; /* relay too: what a trusted client's mail becomes */
+    lua_createtable(L, (int)count, 0);
+    for (size_t i = 0; i < count; i++) {
+        const struct expanded_recipient *recipient = &expansion->recipients[i];
+        lua_createtable(L, 0, 4);
+        set_text(L, "address", recipient->address);
+        set_text(L, "class", recipient_class_name(recipient->class));
+        set_text(L, "mailbox", recipient->mailbox);
+        via_push(L, recipient->via, recipient->via_count);
+        lua_setfield(L, -2, "via");
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "recipients");
+}
+
+/* nil, reason: the reason is on top of the stack. */
+static int cannot_tell(lua_State *L)
+{
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+}
+
+static int directory_resolve(lua_State *L)
+{
+    struct call *call = api_call(L);
+    const struct address *address = address_check(L, 1);
+    if (address == NULL) {
+        return cannot_tell(L);
+    }
+    expansion_push(L, address,
+                   resolve_address(call->scratch, address, call->stage_call->snapshot,
+                                   call->services->directory));
+    return 1;
+}
+
+static struct answer ask(lua_State *L, enum question_kind kind, const char *key)
+{
+    struct call *call = api_call(L);
+    struct question question = {.kind = kind, .key = key};
+    return snapshot_answer(call->stage_call->snapshot, &question, call->scratch);
+}
+
+static int directory_account(lua_State *L)
+{
+    const struct address *address = address_check(L, 1);
+    if (address == NULL) {
+        return cannot_tell(L);
+    }
+    struct answer answer = ask(L, QUESTION_MAILBOX, address->key);
+    if (answer.kind == ANSWER_FAILED) {
+        lua_pushstring(L, answer.reason);
+        return cannot_tell(L);
+    }
+    if (answer.kind == ANSWER_FOUND) {
+        lua_pushstring(L, answer.value);
+    } else {
+        lua_pushboolean(L, false);
+    }
+    return 1;
+}
+
+static int directory_is_local(lua_State *L)
+{
+    struct call *call = api_call(L);
+    char *domain = arena_copy(call->scratch, luaL_checkstring(L, 1));
+    text_fold(domain);
+    struct answer answer = ask(L, QUESTION_DOMAIN, domain);
+    if (answer.kind == ANSWER_FAILED) {
+        lua_pushstring(L, answer.reason);
+        return cannot_tell(L);
+    }
+    lua_pushboolean(L, answer.kind == ANSWER_FOUND);
+    return 1;
+}
+
+static bool option(lua_State *L, const char *name, bool initial)
+{
+    if (lua_isnoneornil(L, 3)) {
+        return initial;
+    }
+    bool value = lua_getfield(L, 3, name) == LUA_TNIL ? initial : lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return value;
+}
+
+static int directory_owns(lua_State *L)
+{
+    struct call *call = api_call(L);
+    const char *login = luaL_checkstring(L, 1);
+    if (!lua_isnoneornil(L, 3)) {
+        luaL_checktype(L, 3, LUA_TTABLE);
+    }
+    const struct ownership_options options = {
+        .nested = option(L, "nested", true),
+        .catch_all = option(L, "catch_all", true),
+        .subaddress = option(L, "subaddress", false),
+        .account_alias = option(L, "account_alias", false),
+    };
+    const struct address *address = address_check(L, 2);
+    if (address == NULL) {
+        return cannot_tell(L);
+    }
+    struct ownership ownership =
+        ownership_find(call->scratch, login, address, call->stage_call->snapshot,
+                       call->services->directory, &options);
+    switch (ownership.kind) {
+    case ANSWER_FAILED:
+        lua_pushstring(L, ownership.reason);
+        return cannot_tell(L);
+    case ANSWER_FOUND:
+        lua_pushboolean(L, true);
+        via_push(L, ownership.path, ownership.path_count);
+        return 2;
+    case ANSWER_NOT_FOUND:
+        break;
+    }
+    lua_pushboolean(L, false);
+    lua_pushstring(L, ownership.reason);
+    return 2;
+}
+
+void api_directory_open(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"resolve", directory_resolve},
+        {"account", directory_account},
+        {"is_local", directory_is_local},
+        {"owns", directory_owns},
+        {NULL, NULL},
+    };
+    luaL_newlib(L, functions);
+    lua_setfield(L, -2, "directory");
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* message (handle):
+ *   sender       address                      params      { SIZE = ..., BODY = ... }
+ *   size_bytes   declared, nil when not; in finish: actual
+ *   declared_bytes  declared, nil when not, in every stage
+ *   queue_id     text, nil before the MTA has one
+ *   recipients   list of recipient handles, refused ones left out
+ *   notes        plain values, as long as the message
+ *   message:header(name)             list of values, in order (from stage headers on)
+ *   message:header_addresses(name)   list of { address =, name = } of all headers of that
+ * name, or nil, reason when one cannot be read for certain Edits, recorded and sent once at
+ * end of message: message:add_header(name, value)   message:set_header(name, n, value)
+ *   message:delete_header(name, n)    message:set_sender(address)
+ *   message:add_recipient(address) */
+#include "mail/address_list.h"
+#include "script/api.h"
+
+#include "base/text.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+static const char *const TYPE = "foregate.message";
+
+static struct message *message_check(lua_State *L)
+{
+    return handle_check(L, 1, TYPE);
+}
+
+static int message_header(lua_State *L)
+{
+    const struct message *message = message_check(L);
+    const char *name = luaL_checkstring(L, 2);
+    lua_newtable(L);
+    lua_Integer found = 0;
+    for (size_t i = 0; i < message->headers.count; i++) {
+        if (text_equal_folded(message->headers.entries[i].name, name)) {
+            lua_pushstring(L, message->headers.entries[i].value);
+            lua_rawseti(L, -2, ++found);
+        }
+    }
+    return 1;
+}
+
+/* Addresses of one header body, appended to the list on top of the stack. */
+static bool append_addresses(lua_State *L, const char *body, struct error *error)
+{
+    struct call *call = api_call(L);
+    struct address_list list;
+    if (!address_list_parse_header(call->scratch, body, &list, error)) {
+        return false;
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        struct address *address = arena_alloc(call->scratch, sizeof *address);
+        const char *text = address_quote(call->scratch, list.entries[i].internal);
+        if (!address_parse(call->scratch, text, &call->services->directory->rules, address,
+                           error)) {
+            return false;
+        }
+        lua_createtable(L, 0, 2);
+        address_push(L, address);
+        lua_setfield(L, -2, "address");
+        lua_pushstring(L, list.entries[i].display_name);
+        lua_setfield(L, -2, "name");
+        lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    }
+    return true;
+}
+
+static int message_header_addresses(lua_State *L)
+{
+    const struct message *message = message_check(L);
+    const char *name = luaL_checkstring(L, 2);
+    lua_newtable(L);
+    for (size_t i = 0; i < message->headers.count; i++) {
+        struct error error = {0};
+        if (text_equal_folded(message->headers.entries[i].name, name) &&
+            !append_addresses(L, message->headers.entries[i].value, &error)) {
+            lua_pushnil(L);
+            lua_pushstring(L, error.text);
+            return 2;
+        }
+    }
+    return 1;
+}
+
+static void record_header(lua_State *L, enum edit_kind kind, int index, const char *value,
+                          size_t length)
+{
+    struct message *message = message_check(L);
+    const char *name = luaL_checkstring(L, 2);
+    luaL_argcheck(L, header_name_is_valid(name), 2, "no name that a header can have");
+    if (value != NULL && !header_value_is_valid(value, length)) {
+        luaL_error(L,
+                   "no value that a header can have: at most 998 bytes, no CR, LF or NUL");
+    }
+    if (!api_call(L)->rule->shadow) {
+        plan_record_header(&message->plan, message->arena, kind, name, index, value);
+    }
+}
+
+static int header_index(lua_State *L)
+{
+    lua_Integer index = luaL_checkinteger(L, 3);
+    luaL_argcheck(L, index >= 1 && index <= HEADER_LIST_COUNT, 3,
+                  "headers of one name are counted from 1");
+    return (int)index;
+}
+
+static int message_add_header(lua_State *L)
+{
+    size_t length;
+    const char *value = luaL_checklstring(L, 3, &length);
+    record_header(L, EDIT_ADD_HEADER, 0, value, length);
+    return 0;
+}
+
+static int message_set_header(lua_State *L)
+{
+    size_t length;
+    const char *value = luaL_checklstring(L, 4, &length);
+    record_header(L, EDIT_SET_HEADER, header_index(L), value, length);
+    return 0;
+}
+
+static int message_delete_header(lua_State *L)
+{
+    record_header(L, EDIT_DELETE_HEADER, header_index(L), NULL, 0);
+    return 0;
+}
+
+static const char *address_text(lua_State *L, bool null_allowed)
+{
+    const struct address *address = address_check(L, 2);
+    if (address == NULL) {
+        luaL_error(L, "no address: %s", lua_tostring(L, -1));
+    } else if (address->is_null && !null_allowed) {
+        luaL_error(L, "the null address cannot be a recipient");
+    }
+    return address != NULL ? address->external : "";
+}
+
+static int message_set_sender(lua_State *L)
+{
+    struct message *message = message_check(L);
+    const char *text = address_text(L, true);
+    if (!api_call(L)->rule->shadow) {
+        message->plan.sender = arena_copy(message->arena, text);
+    }
+    return 0;
+}
+
+static int message_add_recipient_edit(lua_State *L)
+{
+    struct message *message = message_check(L);
+    const char *text = address_text(L, false);
+    if (!api_call(L)->rule->shadow) {
+        plan_record_recipient(&message->plan, message->arena, text);
+    }
+    return 0;
+}
+
+static void recipients_push(lua_State *L, const struct message *message)
+{
+    lua_newtable(L);
+    lua_Integer count = 0;
+    for (size_t i = 0; i < message->recipient_count; i++) {
+        if (message->recipients[i]->state != RECIPIENT_REFUSED) {
+            recipient_push(L, message->recipients[i]);
+            lua_rawseti(L, -2, ++count);
+        }
+    }
+}
+
+static void size_push(lua_State *L, int64_t bytes)
+{
+    if (bytes >= 0) {
+        lua_pushinteger(L, bytes);
+    } else {
+        lua_pushnil(L);
+    }
+}
+
+static int message_index(lua_State *L)
+{
+    static const luaL_Reg methods[] = {
+        {"header", message_header},
+        {"header_addresses", message_header_addresses},
+        {"add_header", message_add_header},
+        {"set_header", message_set_header},
+        {"delete_header", message_delete_header},
+        {"set_sender", message_set_sender},
+        {"add_recipient", message_add_recipient_edit},
+    };
+    struct message *message = message_check(L);
+    const char *field = handle_field(L);
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (strcmp(field, methods[i].name) == 0) {
+            lua_pushcfunction(L, methods[i].func);
+            return 1;
+        }
+    }
+    if (strcmp(field, "sender") == 0) {
+        address_push(L, &message->sender);
+    } else if (strcmp(field, "params") == 0) {
+        params_push(L, message->params);
+    } else if (strcmp(field, "size_bytes") == 0) {
+        bool is_actual = api_call(L)->stage_call->stage == STAGE_FINISH;
+        size_push(L, is_actual ? message_size(message) : message->declared_bytes);
+    } else if (strcmp(field, "declared_bytes") == 0) {
+        size_push(L, message->declared_bytes);
+    } else if (strcmp(field, "queue_id") == 0) {
+        lua_pushstring(L, message->queue_id[0] != '\0' ? message->queue_id : NULL);
+    } else if (strcmp(field, "recipients") == 0) {
+        recipients_push(L, message);
+    } else if (strcmp(field, "notes") == 0) {
+        notes_push(L, &message->notes, message->arena);
+    } else {
+        return luaL_error(L, "a message has no field \"%s\"", field);
+    }
+    return 1;
+}
+
+void message_push(lua_State *L, struct message *message)
+{
+    handle_push(L, TYPE, message);
+}
+
+void api_message_open(lua_State *L)
+{
+    handle_open(L, TYPE, message_index, NULL);
+}

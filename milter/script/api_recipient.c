@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* recipient (handle):
+ *   address     address, as the client gave it     original    its exact bytes
+ *   params      { NOTIFY = ..., ORCPT = ... }      state       pending, accepted, refused
+ *   expansion   what the alias rule keeps here (a plain value, assignable)
+ *   notes       plain values, as long as the message
+ *   recipient:replace(list)  deliver to these addresses (texts) instead; the last call
+ * counts. Returns true, or nil, reason when the MTA could not do that.
+ *   recipient:drop(reason)   deliver to nobody in its place; the other recipients stay */
+#include "directory/envelope.h"
+#include "script/api.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+static const char *const TYPE = "foregate.recipient";
+
+enum { REPLACEMENTS = 1000 };
+
+/* Tries the plan with the replacement in place: what cannot be done is known at once, while
+ * the rule can still decide otherwise. */
+static bool replacement_try(struct call *call, struct recipient *recipient,
+                            const char **list, size_t count, struct error *error)
+{
+    struct recipient before = *recipient;
+    recipient->replaced = true;
+    recipient->replacement = list;
+    recipient->replacement_count = count;
+    recipient->state = RECIPIENT_ACCEPTED; /* as it will be when the plan is made */
+    const struct plan nothing_else = {0};
+    struct edit_list ignored;
+    bool possible =
+        envelope_plan(&nothing_else, &recipient, 1, call->stage_call->snapshot,
+                      call->services->directory, call->scratch, &ignored, error);
+    recipient->state = before.state;
+    if (!possible || call->rule->shadow) {
+        *recipient = before;
+    }
+    return possible;
+}
+
+static int recipient_replace(lua_State *L)
+{
+    struct recipient *recipient = handle_check(L, 1, TYPE);
+    struct call *call = api_call(L);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    size_t count = (size_t)lua_rawlen(L, 2);
+    luaL_argcheck(L, count >= 1, 2, "a replacement names at least one address; see drop");
+    luaL_argcheck(L, count <= REPLACEMENTS, 2, "too many addresses");
+    struct arena *arena = call->stage_call->arena;
+    const char **list = arena_array(arena, count + 1, sizeof *list);
+    for (size_t i = 0; i < count; i++) {
+        lua_rawgeti(L, 2, (lua_Integer)i + 1);
+        const struct address *address = address_check(L, -1);
+        if (address == NULL || address->is_null) {
+            return luaL_error(L, "entry %d of a replacement is no address", (int)i + 1);
+        }
+        list[i] = arena_copy(arena, address->external);
+        lua_pop(L, 1);
+    }
+    struct error error = {0};
+    if (!replacement_try(call, recipient, list, count, &error)) {
+        lua_pushnil(L);
+        lua_pushstring(L, error.text);
+        return 2;
+    }
+    lua_pushboolean(L, true);
+    return 1;
+}
+
+static int recipient_drop(lua_State *L)
+{
+    struct recipient *recipient = handle_check(L, 1, TYPE);
+    luaL_checkstring(L, 2);
+    if (!api_call(L)->rule->shadow) {
+        recipient->replaced = true;
+        recipient->replacement = NULL;
+        recipient->replacement_count = 0;
+    }
+    return 0;
+}
+
+static const char *state_text(const struct recipient *recipient)
+{
+    switch (recipient->state) {
+    case RECIPIENT_PENDING:
+        return "pending";
+    case RECIPIENT_ACCEPTED:
+        return "accepted";
+    case RECIPIENT_REFUSED:
+        return "refused";
+    }
+    return "invalid";
+}
+
+static int recipient_index(lua_State *L)
+{
+    struct recipient *recipient = handle_check(L, 1, TYPE);
+    const char *field = handle_field(L);
+    if (strcmp(field, "address") == 0) {
+        address_push(L, &recipient->address);
+    } else if (strcmp(field, "original") == 0) {
+        lua_pushstring(L, recipient->address.raw);
+    } else if (strcmp(field, "expansion") == 0) {
+        value_push(L, &recipient->expansion);
+    } else if (strcmp(field, "params") == 0) {
+        params_push(L, recipient->params);
+    } else if (strcmp(field, "state") == 0) {
+        lua_pushstring(L, state_text(recipient));
+    } else if (strcmp(field, "notes") == 0) {
+        notes_push(L, &recipient->notes, api_call(L)->stage_call->message->arena);
+    } else if (strcmp(field, "replace") == 0) {
+        lua_pushcfunction(L, recipient_replace);
+    } else if (strcmp(field, "drop") == 0) {
+        lua_pushcfunction(L, recipient_drop);
+    } else {
+        return luaL_error(L, "a recipient has no field \"%s\"", field);
+    }
+    return 1;
+}
+
+static int recipient_newindex(lua_State *L)
+{
+    struct recipient *recipient = handle_check(L, 1, TYPE);
+    const char *field = handle_field(L);
+    if (strcmp(field, "expansion") != 0) {
+        return luaL_error(L, "the field \"%s\" of a recipient cannot be set", field);
+    }
+    struct value expansion = value_get(L, 3, api_call(L)->stage_call->message->arena);
+    /* In shadow mode a rule may attach one, for those behind it, but change none: it left
+     * out members that are still delivered to. */
+    if (!api_call(L)->rule->shadow || recipient->expansion.type == VALUE_NIL) {
+        recipient->expansion = expansion;
+    }
+    return 0;
+}
+
+void recipient_push(lua_State *L, struct recipient *recipient)
+{
+    handle_push(L, TYPE, recipient);
+}
+
+void params_push(lua_State *L, const char *const *params)
+{
+    lua_newtable(L);
+    for (; params != NULL && *params != NULL; params++) {
+        const char *equals = strchr(*params, '=');
+        size_t length = equals != NULL ? (size_t)(equals - *params) : strlen(*params);
+        luaL_Buffer name;
+        luaL_buffinitsize(L, &name, length);
+        for (size_t i = 0; i < length; i++) {
+            char c = (*params)[i];
+            luaL_addchar(&name, c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c);
+        }
+        luaL_pushresult(&name);
+        lua_pushstring(L, equals != NULL ? equals + 1 : "");
+        lua_rawset(L, -3);
+    }
+}
+
+void api_recipient_open(lua_State *L)
+{
+    handle_open(L, TYPE, recipient_index, recipient_newindex);
+}

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: MIT */
+#include "script/engine.h"
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/log.h"
+#include "script/api.h"
+#include "script/await.h"
+#include "script/ruleset.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Enough for any rule file; the configured limit may itself be what is wrong. */
+enum { DECLARE_MEMORY_BYTES = 64 << 20 };
+
+struct generation {
+    uint64_t number;
+    atomic_int references; /* beside the maker's */
+    const struct services *services;
+    struct ruleset ruleset;
+    struct state **states;
+    int state_count;
+    int64_t instructions;
+    int64_t command_ms;
+    int64_t message_ms;
+};
+
+const char *stage_name(enum stage stage)
+{
+    switch (stage) {
+    case STAGE_CONNECT:
+        return "connect";
+    case STAGE_HELO:
+        return "helo";
+    case STAGE_MAIL:
+        return "mail";
+    case STAGE_RCPT:
+        return "rcpt";
+    case STAGE_DATA:
+        return "data";
+    case STAGE_HEADERS:
+        return "headers";
+    case STAGE_FINISH:
+        return "finish";
+    case STAGE_COUNT:
+        break;
+    }
+    return "invalid";
+}
+
+static bool states_make(struct generation *generation, const struct config *config,
+                        size_t memory_limit, struct error *error)
+{
+    const char *library = config_text(config, "lua.path");
+    for (int i = 0; i < generation->state_count; i++) {
+        generation->states[i] = state_new(memory_limit, library, error);
+        if (generation->states[i] == NULL ||
+            !ruleset_load(&generation->ruleset, generation->states[i], error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int state_count(const struct config *config)
+{
+    int64_t wanted = config_number(config, "states");
+    if (wanted == 0) {
+        wanted = sysconf(_SC_NPROCESSORS_ONLN);
+    }
+    return wanted >= 1 ? (int)wanted : 1;
+}
+
+static bool load(struct generation *generation, struct config *config, size_t memory_limit,
+                 struct error *error)
+{
+    if (!ruleset_find(&generation->ruleset, config, error)) {
+        return false;
+    }
+    generation->states = calloc((size_t)generation->state_count, sizeof(struct state *));
+    if (generation->states == NULL) {
+        abort();
+    }
+    return states_make(generation, config, memory_limit, error) &&
+           ruleset_declare(&generation->ruleset, generation->states[0], config, error);
+}
+
+static bool build(struct generation *generation, struct config *config, struct error *error)
+{
+    if (!config_check_declared(config, error)) {
+        return false;
+    }
+    generation->state_count = state_count(config);
+    return load(generation, config, (size_t)config_number(config, "state.memory"), error) &&
+           config_check(config, error);
+}
+
+struct generation *generation_new(struct config *config, const struct services *services,
+                                  struct error *error)
+{
+    static atomic_uint_least64_t last_number;
+    struct generation *generation = calloc(1, sizeof *generation);
+    if (generation == NULL) {
+        abort();
+    }
+    generation->services = services;
+    if (!build(generation, config, error)) {
+        generation_free(&generation);
+        return NULL;
+    }
+    generation->number = atomic_fetch_add(&last_number, 1) + 1;
+    generation->instructions = config_number(config, "rule.instructions");
+    generation->command_ms = config_number(config, "deadline.command");
+    generation->message_ms = config_number(config, "deadline.message");
+    ruleset_configure(&generation->ruleset, config);
+    for (int i = 0; i < generation->state_count; i++) {
+        ruleset_bind(&generation->ruleset, generation->states[i], config);
+    }
+    return generation;
+}
+
+bool generation_declare(struct config *config, struct error *error)
+{
+    struct generation *generation = calloc(1, sizeof *generation);
+    if (generation == NULL) {
+        abort();
+    }
+    generation->state_count = 1;
+    bool ok = load(generation, config, DECLARE_MEMORY_BYTES, error);
+    generation_free(&generation);
+    return ok;
+}
+
+struct generation *generation_hold(struct generation *generation)
+{
+    atomic_fetch_add(&generation->references, 1);
+    return generation;
+}
+
+void generation_release(struct generation **generation)
+{
+    if (*generation != NULL) {
+        atomic_fetch_sub(&(*generation)->references, 1);
+        *generation = NULL;
+    }
+}
+
+bool generation_is_unused(const struct generation *generation)
+{
+    return atomic_load(&generation->references) == 0;
+}
+
+void generation_free(struct generation **generation)
+{
+    if (*generation == NULL) {
+        return;
+    }
+    for (int i = 0; (*generation)->states != NULL && i < (*generation)->state_count; i++) {
+        state_free(&(*generation)->states[i]);
+    }
+    free((*generation)->states);
+    ruleset_deinit(&(*generation)->ruleset);
+    free(*generation);
+    *generation = NULL;
+}
+
+uint64_t generation_number(const struct generation *generation)
+{
+    return generation->number;
+}
+
+bool generation_has_stage(const struct generation *generation, enum stage stage)
+{
+    for (size_t i = 0; i < generation->ruleset.count; i++) {
+        if (generation->ruleset.rules[i].handles[stage]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct state *state_enter(struct generation *generation)
+{
+    struct state *best = generation->states[0];
+    for (int i = 1; i < generation->state_count; i++) {
+        if (atomic_load(&generation->states[i]->users) < atomic_load(&best->users)) {
+            best = generation->states[i];
+        }
+    }
+    atomic_fetch_add(&best->users, 1);
+    pthread_mutex_lock(&best->lock);
+    return best;
+}
+
+static void state_leave(struct state *state)
+{
+    pthread_mutex_unlock(&state->lock);
+    atomic_fetch_sub(&state->users, 1);
+}
+
+/* Handler and arguments on the thread: session, message, recipient as the stage has them,
+ * settings last. Returns the number of arguments. */
+static int push_call(lua_State *thread, const struct call *call, size_t rule)
+{
+    const struct stage_call *stage = call->stage_call;
+    lua_rawgeti(thread, LUA_REGISTRYINDEX, call->state->handler_refs[rule][stage->stage]);
+    session_push(thread, stage->session);
+    if (stage->message != NULL) {
+        message_push(thread, stage->message);
+    }
+    if (stage->recipient != NULL) {
+        recipient_push(thread, stage->recipient);
+    }
+    lua_rawgeti(thread, LUA_REGISTRYINDEX, call->state->settings_refs[rule]);
+    return lua_gettop(thread) - 1;
+}
+
+static bool fits_stage(const struct verdict *verdict, enum stage stage)
+{
+    if (verdict->kind == VERDICT_DISCARD) {
+        return stage == STAGE_DATA || stage == STAGE_FINISH;
+    }
+    return verdict->kind != VERDICT_QUARANTINE || stage == STAGE_FINISH;
+}
+
+/* What the handler returned, distrusted. False: error has a text for the log. */
+static bool take_result(lua_State *thread, int results, struct stage_call *stage,
+                        struct verdict *verdict, struct error *error)
+{
+    *verdict = (struct verdict){.kind = VERDICT_CONTINUE};
+    if (results == 0 || lua_isnil(thread, -results)) {
+        return true;
+    }
+    if (!verdict_get(thread, -results, stage->arena, verdict)) {
+        return error_set(error, ERROR_RULE,
+                         "%s returned a %s: return a verdict, or nothing for no objection",
+                         stage_name(stage->stage), luaL_typename(thread, -results));
+    }
+    if (!fits_stage(verdict, stage->stage)) {
+        return error_set(error, ERROR_RULE, "%s is not possible at stage %s",
+                         verdict_kind_name(verdict->kind), stage_name(stage->stage));
+    }
+    return true;
+}
+
+/* Message and traceback on one line each, for the log. Runs without the memory cap. */
+static void describe_error(lua_State *L, lua_State *thread, struct error *error)
+{
+    const char *message = lua_tostring(thread, -1);
+    luaL_traceback(L, thread, message != NULL ? message : "(an error that is no text)", 0);
+    error_set(error, ERROR_RULE, "%s", lua_tostring(L, -1));
+    lua_pop(L, 1);
+    for (char *at = error->text; *at != '\0'; at++) {
+        if (*at == '\n') {
+            *at = '|';
+        } else if (*at == '\t') {
+            *at = ' ';
+        }
+    }
+}
+
+static bool run_rule(struct call *call, size_t rule, struct verdict *verdict,
+                     struct error *error)
+{
+    lua_State *L = call->state->L;
+    lua_State *thread = lua_newthread(L); /* on L's stack until the end: not collected */
+    int anchor = luaL_ref(L, LUA_REGISTRYINDEX);
+    call_set(thread, call);
+    call_limit(thread);
+    int results = 0;
+    int status = await_run(call, thread, push_call(thread, call, rule), &results);
+    bool ok =
+        status == LUA_OK && take_result(thread, results, call->stage_call, verdict, error);
+    if (status != LUA_OK) {
+        call->limit_hit = call->limit_hit || status == LUA_ERRMEM;
+        describe_error(L, thread, error);
+        lua_resetthread(thread);
+    } else if (call->limit_hit) {
+        /* Caught in a function of all{}: the hook is a thread's, the limit the call's. */
+        ok = error_set(error, ERROR_RULE, "over a limit inside of all {...}");
+    }
+    if (call->limit_hit) {
+        lua_gc(L,
+               LUA_GCCOLLECT); /* a hoarding rule's memory, before the next call needs it */
+    }
+    luaL_unref(L, LUA_REGISTRYINDEX, anchor);
+    return ok;
+}
+
+static void log_place(struct log_line *line, const struct stage_call *stage)
+{
+    log_text(line, "stage", stage_name(stage->stage));
+    log_text(line, "session", stage->session->id);
+    if (stage->message != NULL && stage->message->queue_id[0] != '\0') {
+        log_text(line, "qid", stage->message->queue_id);
+    }
+    if (stage->recipient != NULL) {
+        log_text(line, "recipient", stage->recipient->address.external);
+    }
+}
+
+/* The operator's declared choice for a rule that failed. */
+static struct verdict error_verdict(const struct call *call, const struct error *error)
+{
+    const struct rule *rule = call->rule;
+    counter_add(COUNTER_RULE_ERRORS, 1);
+    counter_add(COUNTER_RULE_LIMITS, call->limit_hit ? 1 : 0);
+    struct log_line line;
+    log_begin(&line, LOG_ERROR, "rule_error");
+    log_text(&line, "rule", rule->name);
+    log_place(&line, call->stage_call);
+    log_text(&line, "on_error", rule->defer_on_error ? "defer" : "continue");
+    log_text(&line, "error", error->text);
+    log_end(&line);
+    if (!rule->defer_on_error) {
+        return (struct verdict){.kind = VERDICT_CONTINUE};
+    }
+    return (struct verdict){
+        .kind = VERDICT_DEFER,
+        .code = 451,
+        .xcode = "4.3.0",
+        .text = "Temporary failure in message policy, try again later",
+    };
+}
+
+static double elapsed_ms(const struct timespec *since)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - since->tv_sec) * 1e3 +
+           (double)(now.tv_nsec - since->tv_nsec) / 1e6;
+}
+
+static void log_detail(struct log_line *line, const struct value *detail)
+{
+    for (size_t i = 0; detail->type == VALUE_TABLE && i < detail->table.count; i++) {
+        const struct value *key = &detail->table.entries[i].key;
+        const struct value *value = &detail->table.entries[i].value;
+        if (key->type == VALUE_TEXT && value->type == VALUE_TEXT) {
+            char name[64];
+            snprintf(name, sizeof name, "detail.%s", key->text.bytes);
+            log_bytes(line, name, value->text.bytes, value->text.length);
+        }
+    }
+}
+
+static void log_decision(const struct stage_call *stage, const struct decision *decision)
+{
+    const struct verdict *verdict = &decision->verdict;
+    struct log_line line;
+    log_begin(&line, LOG_INFO, "decision");
+    log_text(&line, "rule", decision->rule);
+    log_place(&line, stage);
+    log_text(&line, decision->shadow ? "would" : "verdict",
+             verdict_kind_name(verdict->kind));
+    if (verdict_is_refusal(verdict)) {
+        log_number(&line, "code", verdict->code);
+        log_text(&line, "xcode", verdict->xcode);
+    }
+    log_text(&line, "text", verdict->text);
+    log_detail(&line, &verdict->detail);
+    log_number(&line, "ms", (int64_t)decision->elapsed_ms);
+    log_end(&line);
+}
+
+static void record(struct stage_call *stage, const struct call *call,
+                   const struct verdict *verdict, const struct error *error, double ms)
+{
+    bool decided = verdict->kind != VERDICT_CONTINUE || error->kind != ERROR_NONE;
+    if (!decided && !stage->decisions->complete) {
+        return;
+    }
+    struct decision *decision = decision_add(stage->decisions, stage->arena);
+    *decision = (struct decision){
+        .stage = stage_name(stage->stage),
+        .recipient = stage->recipient != NULL ? stage->recipient->address.external : NULL,
+        .rule = arena_copy(stage->arena, call->rule->name),
+        .verdict = *verdict,
+        .shadow = call->rule->shadow,
+        .error = error->kind != ERROR_NONE ? arena_copy(stage->arena, error->text) : NULL,
+        .elapsed_ms = ms,
+    };
+    decision->verdict.rule = decision->rule;
+    if (verdict->kind != VERDICT_CONTINUE && verdict->kind != VERDICT_SKIP) {
+        log_decision(stage, decision);
+    }
+}
+
+/* True: the stage is decided. */
+static bool decide(struct call *call, size_t rule)
+{
+    struct stage_call *stage = call->stage_call;
+    struct timespec begin;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    call->id = call->state->next_call_id++;
+    call->limit_hit = false;
+    struct verdict verdict;
+    struct error error = {0};
+    if (!run_rule(call, rule, &verdict, &error)) {
+        verdict = error_verdict(call, &error);
+    }
+    record(stage, call, &verdict, &error, elapsed_ms(&begin));
+    if (verdict.kind == VERDICT_CONTINUE) {
+        return false;
+    }
+    if (call->rule->shadow) {
+        counter_add(COUNTER_SHADOWED, 1);
+        return false;
+    }
+    if (verdict.kind == VERDICT_SKIP) {
+        return true;
+    }
+    stage->verdict = verdict;
+    stage->verdict.rule = arena_copy(stage->arena, call->rule->name);
+    return true;
+}
+
+void engine_call(struct generation *generation, struct stage_call *stage)
+{
+    stage->verdict = (struct verdict){.kind = VERDICT_CONTINUE};
+    if (!generation_has_stage(generation, stage->stage)) {
+        return;
+    }
+    bool is_long = stage->stage == STAGE_HEADERS || stage->stage == STAGE_FINISH;
+    struct call call = {
+        .stage_call = stage,
+        .services = generation->services,
+        .state = state_enter(generation),
+        .scratch = arena_new(),
+        .deadline_ms = clock_monotonic_ms() +
+                       (is_long ? generation->message_ms : generation->command_ms),
+    };
+    for (size_t i = 0; i < generation->ruleset.count; i++) {
+        call.rule = &generation->ruleset.rules[i];
+        call.instructions_left = generation->instructions; /* each rule's own */
+        if (call.rule->handles[stage->stage] && decide(&call, i)) {
+            break;
+        }
+    }
+    state_leave(call.state);
+    arena_free(&call.scratch);
+}

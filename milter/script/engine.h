@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* The rule engine: generations of N Lua states with the same rules in each. engine_call is
+ * the only way in. A generation is immutable once made and reference counted; a reload
+ * makes a new one aside and the old one ends with its last message. */
+#ifndef FOREGATE_SCRIPT_ENGINE_H
+#define FOREGATE_SCRIPT_ENGINE_H
+
+#include "base/config.h"
+#include "base/error.h"
+#include "directory/dms.h"
+#include "directory/snapshot.h"
+#include "io/loop.h"
+#include "mail/decision.h"
+#include "mail/message.h"
+#include "mail/session.h"
+#include "mail/verdict.h"
+#include "quota/client.h"
+#include "quota/ledger.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum stage {
+    STAGE_CONNECT,
+    STAGE_HELO,
+    STAGE_MAIL,
+    STAGE_RCPT,
+    STAGE_DATA,
+    STAGE_HEADERS,
+    STAGE_FINISH,
+    STAGE_COUNT,
+};
+
+const char *stage_name(enum stage stage);
+
+/* What the functions that rules call work with. Borrowed, process lifetime. */
+struct services {
+    struct loop *loop;
+    struct quota_client *quota;
+    struct ledger *ledger;
+    int64_t lease_bytes; /* headroom asked for beyond a message */
+    const struct directory_settings *directory;
+};
+
+struct generation;
+
+/* Loads the rules that config names into new states. Declares their settings in config and
+ * checks it (config_check): afterwards config is complete, and must outlive the generation
+ * only until this returns. NULL: CONFIG (with file and line), and nothing has changed. */
+struct generation *generation_new(struct config *config, const struct services *services,
+                                  struct error *error);
+
+/* Only loads the rules and declares their settings, and checks nothing: for commands that
+ * show or check the options. */
+bool generation_declare(struct config *config, struct error *error);
+
+struct generation *generation_hold(struct generation *generation);
+
+/* Counts down only: any thread, never waits. */
+void generation_release(struct generation **generation);
+
+/* The maker's: true when nobody else holds it any more; then generation_free may run. */
+bool generation_is_unused(const struct generation *generation);
+void generation_free(struct generation **generation);
+
+uint64_t generation_number(const struct generation *generation);
+bool generation_has_stage(const struct generation *generation, enum stage stage);
+
+/* One stage of one session: fill it, the verdict comes back in it. */
+struct stage_call {
+    enum stage stage;
+    struct session *session;
+    struct message *message;     /* NULL in connect and helo */
+    struct recipient *recipient; /* rcpt only */
+    struct snapshot *snapshot;
+    struct arena *arena; /* of the message, else of the session: results live there */
+    struct decision_list *decisions;
+    struct verdict verdict;
+};
+
+/* Runs the rules of the stage in their order until one gives a verdict. Never fails: a rule
+ * that does becomes its on_error. Worker thread; may wait, bounded by the stage's deadline.
+ */
+void engine_call(struct generation *generation, struct stage_call *stage);
+
+#endif

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+#include "script/ruleset.h"
+
+#include "base/text.h"
+
+#include <assert.h>
+#include <lauxlib.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { RULES = 64, OPTION_NAME_BYTES = 128 };
+
+static bool name_is_valid(const char *name)
+{
+    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    return length > 0 && length < RULE_NAME_BYTES && name[length] == '\0';
+}
+
+/* The word at *rest, which moves on; NULL at the end. A list option holds words. */
+static char *next_word(char **rest)
+{
+    static const char separators[] = " \t\r\n,";
+    char *word = *rest + strspn(*rest, separators);
+    if (*word == '\0') {
+        return NULL;
+    }
+    char *end = word + strcspn(word, separators);
+    *rest = *end != '\0' ? end + 1 : end;
+    *end = '\0';
+    return word;
+}
+
+static char *find_file(const char *folders, const char *name)
+{
+    char *list = strdup(folders);
+    if (list == NULL) {
+        abort();
+    }
+    char *found = NULL;
+    char *rest = list;
+    for (char *folder; (folder = next_word(&rest)) != NULL;) {
+        char path[PATH_MAX];
+        int length = snprintf(path, sizeof path, "%s/%s.lua", folder, name);
+        if (length > 0 && (size_t)length < sizeof path && access(path, F_OK) == 0) {
+            free(found);
+            found = strdup(path);
+        }
+    }
+    free(list);
+    return found;
+}
+
+static bool add_rule(struct ruleset *ruleset, const char *name, const char *folders,
+                     struct error *error)
+{
+    if (!name_is_valid(name)) {
+        return error_set(error, ERROR_CONFIG,
+                         "rules: \"%s\" is no rule name: use small letters, digits and _",
+                         name);
+    }
+    for (size_t i = 0; i < ruleset->count; i++) {
+        if (strcmp(ruleset->rules[i].name, name) == 0) {
+            return error_set(error, ERROR_CONFIG, "rules: %s is named twice: remove one",
+                             name);
+        }
+    }
+    if (ruleset->count == RULES) {
+        return error_set(error, ERROR_CONFIG, "rules: more than %d rules", RULES);
+    }
+    struct rule *rule = &ruleset->rules[ruleset->count];
+    snprintf(rule->name, sizeof rule->name, "%s", name);
+    rule->file = find_file(folders, name);
+    if (rule->file == NULL) {
+        return error_set(
+            error, ERROR_CONFIG,
+            "rules: there is no %s.lua in rules.path (%s): correct the name, or put "
+            "the file there",
+            name, folders);
+    }
+    ruleset->count++;
+    return true;
+}
+
+bool ruleset_find(struct ruleset *ruleset, const struct config *config, struct error *error)
+{
+    *ruleset = (struct ruleset){.rules = calloc(RULES, sizeof(struct rule))};
+    const char *text = config_text(config, "rules");
+    char *names = strdup(text != NULL ? text : "");
+    if (ruleset->rules == NULL || names == NULL) {
+        abort();
+    }
+    const char *folders = config_text(config, "rules.path");
+    bool ok = true;
+    char *rest = names;
+    for (char *name; ok && (name = next_word(&rest)) != NULL;) {
+        ok = add_rule(ruleset, name, folders != NULL ? folders : "", error);
+    }
+    free(names);
+    if (!ok) {
+        ruleset_deinit(ruleset);
+    }
+    return ok;
+}
+
+void ruleset_deinit(struct ruleset *ruleset)
+{
+    for (size_t i = 0; i < ruleset->count; i++) {
+        free(ruleset->rules[i].file);
+    }
+    free(ruleset->rules);
+    *ruleset = (struct ruleset){0};
+}
+
+bool ruleset_load(const struct ruleset *ruleset, struct state *state, struct error *error)
+{
+    lua_State *L = state->L;
+    state->manifest_refs = calloc(ruleset->count + 1, sizeof *state->manifest_refs);
+    state->settings_refs = calloc(ruleset->count + 1, sizeof *state->settings_refs);
+    state->handler_refs = calloc(ruleset->count + 1, sizeof *state->handler_refs);
+    if (state->manifest_refs == NULL || state->settings_refs == NULL ||
+        state->handler_refs == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < ruleset->count; i++) {
+        if (!state_load_rule(state, ruleset->rules[i].name, ruleset->rules[i].file,
+                             error)) {
+            return error_wrap(error, "rule %s", ruleset->rules[i].name);
+        }
+        state->manifest_refs[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    return true;
+}
+
+static const char *field(lua_State *L, const char *name)
+{
+    lua_getfield(L, -1, name);
+    const char *text = lua_tostring(L, -1);
+    lua_pop(L, 1); /* anchored in the table */
+    return text;
+}
+
+/* The setting's table is on top of the stack. */
+static bool declare_setting(lua_State *L, const struct rule *rule, struct config *config,
+                            struct error *error)
+{
+    char name[OPTION_NAME_BYTES];
+    snprintf(name, sizeof name, "%s.%s", rule->name, field(L, "name"));
+    struct option option = {
+        .name = name,
+        .initial = field(L, "initial"),
+        .choices = field(L, "choices"),
+        .dms_name = field(L, "dms"),
+        .help = field(L, "help"),
+    };
+    if (!option_type_find(field(L, "type"), &option.type)) {
+        return error_set(error, ERROR_CONFIG, "%s: setting %s: there is no type \"%s\"",
+                         rule->file, name, field(L, "type"));
+    }
+    return config_declare(config, &option, error) || error_wrap(error, "%s", rule->file);
+}
+
+static bool declare_common(const struct rule *rule, struct config *config,
+                           struct error *error)
+{
+    char mode[OPTION_NAME_BYTES];
+    char on_error[OPTION_NAME_BYTES];
+    snprintf(mode, sizeof mode, "%s.mode", rule->name);
+    snprintf(on_error, sizeof on_error, "%s.on_error", rule->name);
+    const struct option options[] = {
+        {
+            .name = mode,
+            .type = OPTION_CHOICE,
+            .choices = "enforce shadow",
+            .help =
+                "this rule only: decide and log, change nothing; without it, mode counts",
+        },
+        {
+            .name = on_error,
+            .type = OPTION_CHOICE,
+            .choices = "defer continue",
+            .help = "this rule only: what its failure means; without it, on_error counts",
+        },
+    };
+    return config_declare(config, &options[0], error) &&
+           config_declare(config, &options[1], error);
+}
+
+bool ruleset_declare(const struct ruleset *ruleset, struct state *state,
+                     struct config *config, struct error *error)
+{
+    lua_State *L = state->L;
+    for (size_t i = 0; i < ruleset->count; i++) {
+        const struct rule *rule = &ruleset->rules[i];
+        lua_rawgeti(L, LUA_REGISTRYINDEX, state->manifest_refs[i]);
+        lua_getfield(L, -1, "settings");
+        lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+        bool ok = declare_common(rule, config, error);
+        for (lua_Integer j = 1; ok && j <= count; j++) {
+            lua_rawgeti(L, -1, j);
+            ok = declare_setting(L, rule, config, error);
+            lua_pop(L, 1);
+        }
+        lua_settop(L, 0);
+        if (!ok) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The rule's own option, else the global one of that name. */
+static const char *rule_or_global(const struct config *config, const struct rule *rule,
+                                  const char *name)
+{
+    char own[OPTION_NAME_BYTES];
+    snprintf(own, sizeof own, "%s.%s", rule->name, name);
+    const char *value = config_text(config, own);
+    return value != NULL ? value : config_text(config, name);
+}
+
+void ruleset_configure(struct ruleset *ruleset, const struct config *config)
+{
+    for (size_t i = 0; i < ruleset->count; i++) {
+        struct rule *rule = &ruleset->rules[i];
+        rule->shadow = strcmp(rule_or_global(config, rule, "mode"), "shadow") == 0;
+        rule->defer_on_error =
+            strcmp(rule_or_global(config, rule, "on_error"), "defer") == 0;
+        char enabled[OPTION_NAME_BYTES];
+        snprintf(enabled, sizeof enabled, "%s.enabled", rule->name);
+        rule->enabled =
+            !config_is_declared(config, enabled) || config_bool(config, enabled);
+    }
+}
+
+/* `552 5.2.2 text`, whose form config has checked. */
+static void reply_push(lua_State *L, const char *text)
+{
+    char *end;
+    long code = strtol(text, &end, 10);
+    const char *xcode = end + strspn(end, " ");
+    size_t xcode_length = strcspn(xcode, " ");
+    lua_createtable(L, 0, 3);
+    lua_pushinteger(L, code);
+    lua_setfield(L, -2, "code");
+    lua_pushlstring(L, xcode, xcode_length);
+    lua_setfield(L, -2, "xcode");
+    const char *rest = xcode + xcode_length;
+    lua_pushstring(L, rest + strspn(rest, " "));
+    lua_setfield(L, -2, "text");
+}
+
+static void list_push(lua_State *L, const char *text)
+{
+    lua_newtable(L);
+    char *copy = strdup(text);
+    if (copy == NULL) {
+        abort();
+    }
+    char *rest = copy;
+    lua_Integer count = 0;
+    for (char *word; (word = next_word(&rest)) != NULL;) {
+        lua_pushstring(L, word);
+        lua_rawseti(L, -2, ++count);
+    }
+    free(copy);
+}
+
+static void setting_push(lua_State *L, const struct config *config, const char *name,
+                         enum option_type type)
+{
+    const char *text = config_text(config, name);
+    if (text == NULL) {
+        lua_pushnil(L);
+        return;
+    }
+    switch (type) {
+    case OPTION_TEXT:
+    case OPTION_CHOICE:
+    case OPTION_NETWORKS:
+        lua_pushstring(L, text);
+        return;
+    case OPTION_BOOL:
+        lua_pushboolean(L, config_bool(config, name));
+        return;
+    case OPTION_COUNT:
+    case OPTION_SIZE:
+    case OPTION_DURATION:
+        lua_pushinteger(L, config_number(config, name));
+        return;
+    case OPTION_LIST:
+        list_push(L, text);
+        return;
+    case OPTION_REPLY:
+        reply_push(L, text);
+        return;
+    }
+}
+
+/* The manifest is on top of the stack; leaves a reference to a frozen table. */
+static int settings_make(lua_State *L, const struct state *state, const struct rule *rule,
+                         const struct config *config)
+{
+    int manifest = lua_gettop(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->library_ref);
+    lua_getfield(L, -1, "freeze");
+    lua_newtable(L);
+    lua_getfield(L, manifest, "settings");
+    lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+    for (lua_Integer i = 1; i <= count; i++) {
+        lua_rawgeti(L, -1, i);
+        char name[OPTION_NAME_BYTES];
+        snprintf(name, sizeof name, "%s.%s", rule->name, field(L, "name"));
+        enum option_type type;
+        bool known = option_type_find(field(L, "type"), &type);
+        assert(known);
+        lua_getfield(L, -1, "name");
+        setting_push(L, config, name, type);
+        lua_rawset(L, manifest + 3);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    lua_pushstring(L, "settings");
+    lua_call(L, 2, 1); /* our own function, no cap: it does not raise */
+    int reference = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_settop(L, manifest);
+    return reference;
+}
+
+void ruleset_bind(const struct ruleset *ruleset, struct state *state,
+                  const struct config *config)
+{
+    lua_State *L = state->L;
+    for (size_t i = 0; i < ruleset->count; i++) {
+        struct rule *rule = &ruleset->rules[i];
+        lua_rawgeti(L, LUA_REGISTRYINDEX, state->manifest_refs[i]);
+        state->settings_refs[i] = settings_make(L, state, rule, config);
+        lua_getfield(L, -1, "handlers");
+        for (int stage = 0; stage < STAGE_COUNT; stage++) {
+            lua_getfield(L, -1, stage_name((enum stage)stage));
+            rule->handles[stage] = rule->enabled && !lua_isnil(L, -1);
+            state->handler_refs[i][stage] = luaL_ref(L, LUA_REGISTRYINDEX);
+        }
+        lua_settop(L, 0);
+    }
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include "script/state.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "script/api.h"
+
+#include <lauxlib.h>
+#include <limits.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Between two looks at the clock and the budget. */
+enum { HOOK_INSTRUCTIONS = 1000 };
+
+/* A rule file only builds a table when it is loaded. */
+enum { LOAD_INSTRUCTIONS = 10000000, LOAD_DEADLINE_MS = 5000 };
+
+struct call *call_of(lua_State *L)
+{
+    struct call *call;
+    memcpy(&call, lua_getextraspace(L), sizeof(void *));
+    return call;
+}
+
+void call_set(lua_State *L, struct call *call)
+{
+    memcpy(lua_getextraspace(L), &call, sizeof(void *));
+}
+
+/* Once over a limit the hook fires at every instruction: a rule's own pcall catches the
+ * error, but gets no further. */
+static void limit_hook(lua_State *L, lua_Debug *unused)
+{
+    (void)unused;
+    struct call *call = call_of(L);
+    call->instructions_left -= HOOK_INSTRUCTIONS;
+    bool late = clock_monotonic_ms() > call->deadline_ms;
+    if (call->instructions_left > 0 && !late) {
+        return;
+    }
+    call->limit_hit = true;
+    lua_sethook(L, limit_hook, LUA_MASKCOUNT, 1);
+    luaL_error(L, late ? "out of time" : "too many instructions");
+}
+
+void call_limit(lua_State *L)
+{
+    lua_sethook(L, limit_hook, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
+}
+
+/* lua_Alloc. The cap holds only while rule code runs, so that our own set-up, outside of
+ * protected mode, never meets it. */
+static void *allocate(void *user, void *block, size_t old_size, size_t new_size)
+{
+    struct state *state = user;
+    size_t old = block != NULL ? old_size : 0;
+    if (new_size == 0) {
+        free(block);
+        state->memory_bytes -= old;
+        return NULL;
+    }
+    bool grows = new_size > old;
+    if (state->limited && grows &&
+        state->memory_bytes - old + new_size > state->memory_limit) {
+        return NULL;
+    }
+    void *moved = realloc(block, new_size);
+    if (moved != NULL) {
+        state->memory_bytes += new_size - old;
+    }
+    return moved;
+}
+
+static void open_library(lua_State *L)
+{
+    luaL_requiref(L, LUA_GNAME, luaopen_base, 1);
+    luaL_requiref(L, LUA_TABLIBNAME, luaopen_table, 1);
+    luaL_requiref(L, LUA_STRLIBNAME, luaopen_string, 1);
+    luaL_requiref(L, LUA_MATHLIBNAME, luaopen_math, 1);
+    luaL_requiref(L, LUA_UTF8LIBNAME, luaopen_utf8, 1);
+    lua_settop(L, 0);
+}
+
+/* Runs a file of our own library with the values on the stack as arguments. */
+static bool run_library(lua_State *L, const char *folder, const char *name, int arguments,
+                        struct error *error)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (luaL_loadfilex(L, path, "t") != LUA_OK) {
+        return error_set(error, ERROR_CONFIG,
+                         "%s: set lua.path to the folder of Foregate's Lua library",
+                         lua_tostring(L, -1));
+    }
+    lua_insert(L, -1 - arguments);
+    if (lua_pcall(L, arguments, 1, 0) != LUA_OK) {
+        return error_set(error, ERROR_CONFIG, "%s", lua_tostring(L, -1));
+    }
+    return true;
+}
+
+static bool build(struct state *state, const char *library_path, struct error *error)
+{
+    lua_State *L = state->L;
+    open_library(L);
+    api_open(L); /* our tables, as one table */
+    if (!run_library(L, library_path, "sandbox.lua", 1, error)) {
+        return false;
+    }
+    /* sandbox.lua returned the environment of rules; ruleset.lua loads files into it. */
+    if (!run_library(L, library_path, "ruleset.lua", 1, error)) {
+        return false;
+    }
+    state->library_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    return true;
+}
+
+struct state *state_new(size_t memory_limit, const char *library_path, struct error *error)
+{
+    struct state *state = calloc(1, sizeof *state);
+    if (state == NULL) {
+        abort();
+    }
+    pthread_mutex_init(&state->lock, NULL);
+    state->memory_limit = memory_limit;
+    state->library_ref = LUA_NOREF;
+    state->next_call_id = 1;
+    state->L = lua_newstate(allocate, state);
+    if (state->L == NULL) {
+        abort();
+    }
+    call_set(state->L, NULL);
+    if (!build(state, library_path, error)) {
+        state_free(&state);
+        return NULL;
+    }
+    return state;
+}
+
+void state_free(struct state **state)
+{
+    if (*state == NULL) {
+        return;
+    }
+    lua_close((*state)->L);
+    pthread_mutex_destroy(&(*state)->lock);
+    free((*state)->manifest_refs);
+    free((*state)->handler_refs);
+    free((*state)->settings_refs);
+    free(*state);
+    *state = NULL;
+}
+
+/* The file's globals are the sandbox: its one upvalue is _ENV. */
+static void set_environment(lua_State *L, int library)
+{
+    lua_getfield(L, library, "environment");
+    lua_setupvalue(L, -2, 1);
+}
+
+bool state_load_rule(struct state *state, const char *name, const char *file,
+                     struct error *error)
+{
+    lua_State *L = state->L;
+    lua_settop(L, 0);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->library_ref);
+    lua_getfield(L, 1, "load");
+    if (luaL_loadfilex(L, file, "t") != LUA_OK) {
+        error_set(error, ERROR_CONFIG, "%s", lua_tostring(L, -1));
+        lua_settop(L, 0);
+        return false;
+    }
+    set_environment(L, 1);
+    lua_pushstring(L, name);
+    lua_pushstring(L, file);
+    struct call call = {
+        .state = state,
+        .instructions_left = LOAD_INSTRUCTIONS,
+        .deadline_ms = clock_monotonic_ms() + LOAD_DEADLINE_MS,
+    };
+    call_set(L, &call);
+    call_limit(L);
+    state->limited = true;
+    int status = lua_pcall(L, 3, 1, 0);
+    state->limited = false;
+    lua_sethook(L, NULL, 0, 0);
+    call_set(L, NULL);
+    if (status != LUA_OK) {
+        const char *message = lua_tostring(L, -1);
+        error_set(error, ERROR_CONFIG, "%s", message != NULL ? message : "not a text");
+        lua_settop(L, 0);
+        return false;
+    }
+    lua_remove(L, 1);
+    return true;
+}

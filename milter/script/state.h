@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* One Lua state: memory cap, sandbox, library, our tables. Private to script/. */
+#ifndef FOREGATE_SCRIPT_STATE_H
+#define FOREGATE_SCRIPT_STATE_H
+
+#include "base/error.h"
+#include "script/engine.h"
+
+#include <lua.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+enum { RULE_NAME_BYTES = 64 };
+
+/* What all states of a generation share of a rule. */
+struct rule {
+    char name[RULE_NAME_BYTES];
+    char *file;
+    bool enabled; /* its own setting `enabled`, where it has one */
+    bool shadow;
+    bool defer_on_error;
+    bool handles[STAGE_COUNT];
+};
+
+struct state {
+    pthread_mutex_t lock; /* protects L; held only while Lua runs */
+    lua_State *L;
+    atomic_int users; /* calls in it, waiting ones too: for choosing the least loaded */
+    size_t memory_bytes;
+    size_t memory_limit;
+    bool limited; /* rule code runs: the cap holds. Our own set-up is exempt */
+    uint64_t next_call_id;
+    /* Registry references, LUA_NOREF where there is none. */
+    int library_ref;                  /* what ruleset.lua returned */
+    int *manifest_refs;               /* what its load made of each rule */
+    int (*handler_refs)[STAGE_COUNT]; /* one row a rule */
+    int *settings_refs;
+};
+
+/* What runs in a coroutine right now: reached from any C function by call_of(L). */
+struct call {
+    uint64_t id;
+    struct stage_call *stage_call;
+    const struct services *services;
+    struct state *state;
+    const struct rule *rule;
+    struct arena *scratch; /* dies with the call */
+    int64_t instructions_left;
+    int64_t deadline_ms; /* monotonic */
+    bool limit_hit;
+};
+
+struct state *state_new(size_t memory_limit, const char *library_path, struct error *error);
+void state_free(struct state **state);
+
+/* Leaves one value on the stack: what ruleset.lua made of the table that the rule file
+ * returned. An empty stack when it fails (CONFIG). */
+bool state_load_rule(struct state *state, const char *name, const char *file,
+                     struct error *error);
+
+/* stage_call in it is NULL while a rule file is loaded. */
+struct call *call_of(lua_State *L);
+void call_set(lua_State *L, struct call *call);
+
+/* Puts the call's instruction budget and deadline on a thread; new threads inherit it. */
+void call_limit(lua_State *L);
+
+#endif
