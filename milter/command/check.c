@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* `foregate check`: what is wrong, before mail finds out. */
+#include "command/command.h"
+#include "command/json.h"
+#include "command/options.h"
+#include "command/settings.h"
+#include "directory/finding.h"
+#include "script/engine.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+    "Usage: foregate check [--json]\n"
+    "\n"
+    "Reads configuration, rules and directory (accounts, aliases, quotas) as `run` does, "
+    "and\n"
+    "reports what is wrong with them: where, what will happen to mail, what to write "
+    "instead.\n"
+    "\n"
+    "  --json   one object: {\"findings\": [...]}\n"
+    "\n"
+    "Exit status: 0 nothing or warnings only, 1 an error, 2 the check itself failed.\n";
+
+/* Rules come first: only with their settings declared is the table of options complete. */
+static void check_config(struct config *config, struct finding_list *findings)
+{
+    struct error error;
+    if (!generation_declare(config, &error)) {
+        finding_add(
+            findings, FINDING_ERROR, "rule", "", 0, error.text,
+            "mend it; until then the rules that run stay in use, or `run` does not start");
+    }
+    struct config_fault *faults = NULL;
+    size_t count = config_faults(config, findings->arena, &faults);
+    for (size_t i = 0; i < count; i++) {
+        finding_add(findings, FINDING_ERROR, faults[i].code, faults[i].origin,
+                    faults[i].line, faults[i].message, faults[i].remedy);
+    }
+}
+
+/* False: there is no directory, and why stands in findings. */
+static bool check_directory(const struct config *config, struct finding_list *findings,
+                            struct snapshot_counts *counts)
+{
+    struct directory_settings settings;
+    struct error error;
+    size_t errors = finding_count(findings, FINDING_ERROR);
+    if (!settings_directory(config, findings->arena, &settings, &error)) {
+        finding_add(findings, FINDING_ERROR, "directory", "", 0, error.text, "");
+        return false;
+    }
+    struct snapshot *snapshot = dms_load(&settings, findings, &error);
+    if (snapshot != NULL) {
+        *counts = snapshot_counts(snapshot);
+        snapshot_release(&snapshot);
+        return true;
+    }
+    if (finding_count(findings, FINDING_ERROR) == errors) {
+        finding_add(findings, FINDING_ERROR, "directory", settings.volume, 0, error.text,
+                    "mend it; until then the last good state stays in use, or `run` does "
+                    "not start");
+    }
+    return false;
+}
+
+static json_t *finding_json(const struct finding *finding)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "severity",
+                        json_text(finding_severity_name(finding->severity)));
+    json_object_set_new(object, "code", json_text(finding->code));
+    json_object_set_new(object, "file", json_text(finding->file));
+    json_object_set_new(object, "line", json_integer(finding->line));
+    json_object_set_new(object, "message", json_text(finding->message));
+    json_object_set_new(object, "remedy", json_text(finding->remedy));
+    return object;
+}
+
+static bool print_json(const struct finding_list *findings)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < findings->count; i++) {
+        json_array_append_new(array, finding_json(&findings->entries[i]));
+    }
+    json_t *object = json_object();
+    json_object_set_new(object, "findings", array);
+    return json_print(object);
+}
+
+/* Files may hold anything: nothing of them reaches the terminal as a control character. */
+static const char *printable(const struct finding_list *findings, const char *text)
+{
+    return text_printable(findings->arena, text, strlen(text));
+}
+
+static void print_finding(const struct finding_list *findings,
+                          const struct finding *finding)
+{
+    if (finding->file != NULL && *finding->file != '\0') {
+        printf("%s:", printable(findings, finding->file));
+        if (finding->line > 0) {
+            printf("%d:", finding->line);
+        }
+        putchar(' ');
+    }
+    printf("%s: %s\n", finding_severity_name(finding->severity),
+           printable(findings, finding->message));
+    if (finding->remedy != NULL && *finding->remedy != '\0') {
+        printf("    %s\n", printable(findings, finding->remedy));
+    }
+}
+
+static bool print_text(const struct finding_list *findings,
+                       const struct snapshot_counts *counts)
+{
+    for (size_t i = 0; i < findings->count; i++) {
+        print_finding(findings, &findings->entries[i]);
+    }
+    if (counts != NULL) {
+        printf(
+            "directory: %zu accounts, %zu aliases, %zu patterns, %zu domains, %zu quotas\n",
+            counts->accounts, counts->aliases, counts->patterns, counts->domains,
+            counts->quotas);
+    }
+    printf("errors: %zu, warnings: %zu\n", finding_count(findings, FINDING_ERROR),
+           finding_count(findings, FINDING_WARNING));
+    return fflush(stdout) == 0;
+}
+
+int command_check(struct config *config, int argc, char **argv)
+{
+    bool json = false;
+    const struct option_flag flags[] = {{"--json", &json}, {NULL, NULL}};
+    switch (options_read(&argc, argv, flags, help)) {
+    case OPTIONS_GO_ON:
+        break;
+    case OPTIONS_HELP:
+        return STATUS_OK;
+    case OPTIONS_USAGE:
+        return STATUS_FAILED;
+    }
+    if (argc > 1) {
+        return options_misused(argv[0], "takes no operands");
+    }
+    struct arena *arena = arena_new();
+    struct finding_list findings = {.arena = arena};
+    struct snapshot_counts counts;
+    check_config(config, &findings);
+    bool directory = check_directory(config, &findings, &counts);
+    bool printed =
+        json ? print_json(&findings) : print_text(&findings, directory ? &counts : NULL);
+    bool errors = finding_count(&findings, FINDING_ERROR) > 0;
+    arena_free(&arena);
+    return !printed ? STATUS_FAILED : errors ? STATUS_FINDING : STATUS_OK;
+}

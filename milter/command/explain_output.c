@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "command/explain_output.h"
+
+#include "base/text.h"
+#include "command/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool explanation_is_clean(const struct explanation *explanation)
+{
+    bool clean = explanation->connect.kind == VERDICT_CONTINUE &&
+                 explanation->helo.kind == VERDICT_CONTINUE &&
+                 explanation->mail.kind == VERDICT_CONTINUE &&
+                 explanation->message.kind == VERDICT_CONTINUE;
+    for (size_t i = 0; i < explanation->recipient_count; i++) {
+        clean = clean && explanation->recipients[i].kind == VERDICT_CONTINUE;
+    }
+    return clean;
+}
+
+static json_t *value_json(const struct value *value)
+{
+    switch (value->type) {
+    case VALUE_NIL:
+        return json_null();
+    case VALUE_BOOL:
+        return json_boolean(value->boolean);
+    case VALUE_INTEGER:
+        return json_integer(value->integer);
+    case VALUE_NUMBER:
+        return json_real(value->number);
+    case VALUE_TEXT:
+        return json_bytes(value->text.bytes, value->text.length);
+    case VALUE_TABLE:
+        break;
+    }
+    json_t *object = json_object();
+    for (size_t i = 0; i < value->table.count; i++) {
+        const struct value_entry *entry = &value->table.entries[i];
+        char number[24];
+        snprintf(number, sizeof number, "%lld", (long long)entry->key.integer);
+        const char *key = entry->key.type == VALUE_TEXT ? entry->key.text.bytes : number;
+        json_object_set_new(object, key, value_json(&entry->value));
+    }
+    return object;
+}
+
+static void set(json_t *object, const char *key, const char *text)
+{
+    if (text != NULL) {
+        json_object_set_new(object, key, json_text(text));
+    }
+}
+
+static json_t *decision_json(const struct decision *decision)
+{
+    const struct verdict *verdict = &decision->verdict;
+    json_t *object = json_object();
+    set(object, "stage", decision->stage);
+    set(object, "recipient", decision->recipient);
+    set(object, "rule", decision->rule);
+    set(object, "verdict", verdict_kind_name(verdict->kind));
+    if (verdict_is_refusal(verdict)) {
+        json_object_set_new(object, "code", json_integer(verdict->code));
+        set(object, "xcode", verdict->xcode);
+    }
+    set(object, "text", verdict->text);
+    if (verdict->detail.type == VALUE_TABLE) {
+        json_object_set_new(object, "detail", value_json(&verdict->detail));
+    }
+    if (decision->shadow) {
+        json_object_set_new(object, "shadow", json_true());
+    }
+    set(object, "error", decision->error);
+    json_object_set_new(object, "ms", json_real(decision->elapsed_ms));
+    return object;
+}
+
+static void decisions_json(json_t *array, const struct decision_list *decisions)
+{
+    for (size_t i = 0; i < decisions->count; i++) {
+        json_array_append_new(array, decision_json(&decisions->entries[i]));
+    }
+}
+
+/* Edits carry the brackets that the MTA wants; the interface of this command does not. */
+static json_t *address_json(const char *address)
+{
+    size_t length = strlen(address);
+    bool bracketed = length >= 2 && address[0] == '<' && address[length - 1] == '>';
+    return bracketed ? json_bytes(address + 1, length - 2) : json_text(address);
+}
+
+static json_t *edit_json(const struct edit *edit)
+{
+    json_t *object = json_object();
+    set(object, "edit", edit_kind_name(edit->kind));
+    bool is_sender = edit->kind == EDIT_SET_SENDER;
+    if (edit->address != NULL) {
+        json_object_set_new(object, is_sender ? "sender" : "recipient",
+                            address_json(edit->address));
+    }
+    set(object, "orcpt", edit->orcpt);
+    set(object, "notify", edit->notify);
+    set(object, "name", edit->name);
+    if (edit->kind == EDIT_SET_HEADER || edit->kind == EDIT_DELETE_HEADER) {
+        json_object_set_new(object, "index", json_integer(edit->index));
+    }
+    set(object, "value", edit->value);
+    return object;
+}
+
+static const char *message_verdict(const struct explanation *explanation)
+{
+    return explanation->has_message ? verdict_kind_name(explanation->message.kind) : "none";
+}
+
+/* Behind a refused MAIL no recipient is judged. */
+static const char *recipient_verdict(const struct explanation *explanation, size_t index)
+{
+    bool judged = explanation->mail.kind == VERDICT_CONTINUE;
+    return judged ? verdict_kind_name(explanation->recipients[index].kind) : "none";
+}
+
+bool explanation_print_json(const struct explanation *explanation)
+{
+    json_t *events = json_array();
+    decisions_json(events, &explanation->session_decisions);
+    decisions_json(events, &explanation->decisions);
+
+    json_t *recipients = json_object();
+    for (size_t i = 0; i < explanation->recipient_count; i++) {
+        set(recipients, explanation->recipient_names[i], recipient_verdict(explanation, i));
+    }
+    json_t *verdict = json_object();
+    set(verdict, "connect", verdict_kind_name(explanation->connect.kind));
+    set(verdict, "helo", verdict_kind_name(explanation->helo.kind));
+    set(verdict, "mail", verdict_kind_name(explanation->mail.kind));
+    json_object_set_new(verdict, "rcpt", recipients);
+    set(verdict, "message", message_verdict(explanation));
+
+    json_t *plan = json_array();
+    for (size_t i = 0; i < explanation->edits.count; i++) {
+        json_array_append_new(plan, edit_json(&explanation->edits.edits[i]));
+    }
+    json_t *document = json_object();
+    json_object_set_new(document, "events", events);
+    json_object_set_new(document, "verdict", verdict);
+    json_object_set_new(document, "plan", plan);
+    return json_print(document);
+}
+
+static const char *printable(struct arena *arena, const char *text)
+{
+    return text_printable(arena, text, strlen(text));
+}
+
+static void print_detail(struct arena *arena, const struct value *detail)
+{
+    for (size_t i = 0; detail->type == VALUE_TABLE && i < detail->table.count; i++) {
+        const struct value_entry *entry = &detail->table.entries[i];
+        if (entry->key.type == VALUE_TEXT && entry->value.type == VALUE_TEXT) {
+            printf("             %s: %s\n", printable(arena, entry->key.text.bytes),
+                   printable(arena, entry->value.text.bytes));
+        }
+    }
+}
+
+static void print_decisions(struct arena *arena, const struct decision_list *decisions)
+{
+    for (size_t i = 0; i < decisions->count; i++) {
+        const struct decision *decision = &decisions->entries[i];
+        const struct verdict *verdict = &decision->verdict;
+        printf("  %-8s %-11s %s%s", decision->stage, decision->rule,
+               decision->shadow && verdict->kind != VERDICT_CONTINUE ? "would " : "",
+               verdict_kind_name(verdict->kind));
+        if (decision->recipient != NULL) {
+            printf("  <%s>", printable(arena, decision->recipient));
+        }
+        if (verdict_is_refusal(verdict)) {
+            printf("  %d %s %s", verdict->code, verdict->xcode, verdict->text);
+        } else if (verdict->text != NULL) {
+            printf("  %s", printable(arena, verdict->text));
+        }
+        printf("  (%.1f ms)\n", decision->elapsed_ms);
+        if (decision->error != NULL) {
+            printf("             error: %s\n", printable(arena, decision->error));
+        }
+        print_detail(arena, &verdict->detail);
+    }
+}
+
+static void print_edit(struct arena *arena, const struct edit *edit)
+{
+    printf("  %s", edit_kind_name(edit->kind));
+    const char *const parts[] = {edit->address, edit->orcpt, edit->notify, edit->name,
+                                 edit->value};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (parts[i] != NULL) {
+            printf(" %s", printable(arena, parts[i]));
+        }
+    }
+    printf("\n");
+}
+
+bool explanation_print_text(struct arena *arena, const struct explanation *explanation)
+{
+    printf("rules\n");
+    print_decisions(arena, &explanation->session_decisions);
+    print_decisions(arena, &explanation->decisions);
+    printf("verdicts\n");
+    printf("  connect  %s\n  helo     %s\n  mail     %s\n",
+           verdict_kind_name(explanation->connect.kind),
+           verdict_kind_name(explanation->helo.kind),
+           verdict_kind_name(explanation->mail.kind));
+    for (size_t i = 0; i < explanation->recipient_count; i++) {
+        printf("  rcpt     %s  %s\n", recipient_verdict(explanation, i),
+               printable(arena, explanation->recipient_names[i]));
+    }
+    printf("  message  %s\n", message_verdict(explanation));
+    printf("plan\n");
+    for (size_t i = 0; i < explanation->edits.count; i++) {
+        print_edit(arena, &explanation->edits.edits[i]);
+    }
+    if (explanation->edits.count == 0) {
+        printf("  no edits\n");
+    }
+    return fflush(stdout) == 0;
+}

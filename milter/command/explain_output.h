@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* What `explain` found, for people and for programs. */
+#ifndef FOREGATE_COMMAND_EXPLAIN_OUTPUT_H
+#define FOREGATE_COMMAND_EXPLAIN_OUTPUT_H
+
+#include "base/arena.h"
+#include "mail/decision.h"
+#include "mail/plan.h"
+
+#include <stdbool.h>
+
+/* Everything borrowed from the transaction. */
+struct explanation {
+    struct decision_list session_decisions;
+    struct decision_list decisions;
+    struct verdict connect, helo, mail, message;
+    bool has_message; /* a recipient was accepted */
+    struct verdict *recipients;
+    const char *const *recipient_names;
+    size_t recipient_count;
+    struct edit_list edits;
+};
+
+bool explanation_is_clean(const struct explanation *explanation);
+
+/* False when nobody reads stdout. */
+bool explanation_print_json(const struct explanation *explanation);
+bool explanation_print_text(struct arena *arena, const struct explanation *explanation);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "command/parts.h"
+
+#include "command/settings.h"
+
+/* Mailboxes with a lease of room at a time. */
+enum { LEASES = 16384 };
+
+static bool start_quota(struct parts *parts, const struct config *config,
+                        struct error *error)
+{
+    parts->quota = (struct quota_client_settings){
+        .service = config_text(config, "quota.service"),
+        .timeout_ms = (int)config_number(config, "quota.timeout"),
+        .connections = (int)config_number(config, "quota.connections"),
+    };
+    parts->services.quota = quota_client_new(parts->loop, &parts->quota, error);
+    parts->services.ledger = ledger_new(LEASES, config_number(config, "quota.lease_time"));
+    parts->services.lease_bytes = config_number(config, "quota.lease");
+    return parts->services.quota != NULL;
+}
+
+static bool start(struct parts *parts, struct config *config, struct finding_list *findings,
+                  struct error *error)
+{
+    /* Rules first: only with their options declared is the configuration complete, and what
+     * is wrong with it comes before what follows from it. */
+    struct generation *generation = generation_new(config, &parts->services, error);
+    if (generation == NULL) {
+        return false;
+    }
+    parts->current = current_new(generation, NULL);
+    if (!settings_directory(config, parts->arena, &parts->directory, error) ||
+        !network_list_parse(parts->arena, config_text(config, "trusted_networks"),
+                            &parts->trusted, error)) {
+        return false;
+    }
+    parts->fingerprint = dms_fingerprint(&parts->directory);
+    struct snapshot *snapshot = dms_load(&parts->directory, findings, error);
+    if (snapshot == NULL) {
+        return false;
+    }
+    current_set_snapshot(parts->current, snapshot);
+    parts->loop = loop_start(error);
+    parts->services.loop = parts->loop;
+    return parts->loop != NULL && start_quota(parts, config, error);
+}
+
+bool parts_start(struct parts *parts, struct config *config, struct finding_list *findings,
+                 struct error *error)
+{
+    *parts = (struct parts){.arena = arena_new()};
+    parts->services.directory = &parts->directory;
+    if (!start(parts, config, findings, error)) {
+        parts_stop(parts);
+        return false;
+    }
+    parts->transactions = (struct transaction_settings){
+        .current = parts->current,
+        .services = &parts->services,
+        .trusted = &parts->trusted,
+    };
+    return true;
+}
+
+void parts_stop(struct parts *parts)
+{
+    current_free(&parts->current);
+    if (parts->services.quota != NULL) {
+        quota_client_free(&parts->services.quota);
+    }
+    ledger_free(&parts->services.ledger);
+    if (parts->loop != NULL) {
+        loop_stop(&parts->loop);
+    }
+    arena_free(&parts->arena);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts that judge mail, in start order: directory, loop, quota client, rules. `run`
+ * puts a gateway in front of them, `explain` one transaction. */
+#ifndef FOREGATE_COMMAND_PARTS_H
+#define FOREGATE_COMMAND_PARTS_H
+
+#include "base/arena.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/network.h"
+#include "transaction.h"
+
+#include <stdint.h>
+
+struct parts {
+    struct arena *arena;
+    struct directory_settings directory;
+    struct network_list trusted;
+    struct quota_client_settings quota;
+    struct loop *loop;
+    struct services services;
+    struct current *current;
+    struct transaction_settings transactions;
+    uint64_t fingerprint; /* of the volume just before it was read */
+};
+
+/* Declares the rules' options in config and checks it. Findings of the directory go to
+ * findings (may be NULL). */
+bool parts_start(struct parts *parts, struct config *config, struct finding_list *findings,
+                 struct error *error);
+
+/* With no transaction left. Fine after a failed start. */
+void parts_stop(struct parts *parts);
+
+#endif

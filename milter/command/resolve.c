@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* `foregate resolve`: where mail for an address goes, by the resolver that delivery, quota
+ * and ownership use. */
+#include "directory/resolve.h"
+
+#include "base/text.h"
+#include "command/command.h"
+#include "command/json.h"
+#include "command/options.h"
+#include "command/settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+    "Usage: foregate resolve [--json] ADDRESS... | -\n"
+    "\n"
+    "Expands each address as Postfix does: which recipients it leads to, whose mailbox "
+    "each\n"
+    "one is, and over which aliases. `-` reads addresses from stdin, one a line.\n"
+    "\n"
+    "  --json   one object a line, in the order of the addresses\n"
+    "\n"
+    "How an alias matched: exact (the whole address), pattern (a regular expression),\n"
+    "base (without its detail), bare (a name without a domain), catch-all (@domain).\n"
+    "\n"
+    "Exit status: 0 all addresses are ok or not ours, 1 one is unknown or in error,\n"
+    "2 the directory cannot be used.\n";
+
+struct job {
+    struct directory_settings settings;
+    struct snapshot *snapshot;
+    struct arena *arena; /* reset after each address */
+    bool json;
+    bool found;  /* an address was unknown or in error */
+    bool closed; /* nobody reads our output any more */
+};
+
+static const char *printable(const struct job *job, const char *text)
+{
+    return text_printable(job->arena, text, strlen(text));
+}
+
+static json_t *recipient_json(const struct expanded_recipient *recipient)
+{
+    json_t *via = json_array();
+    for (size_t i = 0; i < recipient->via_count; i++) {
+        json_array_append_new(via, json_text(recipient->via[i].address));
+    }
+    json_t *object = json_object();
+    json_object_set_new(object, "address", json_text(recipient->address));
+    json_object_set_new(object, "class", json_text(recipient_class_name(recipient->class)));
+    json_object_set_new(object, "mailbox", json_text(recipient->mailbox));
+    json_object_set_new(object, "via", via);
+    return object;
+}
+
+/* error and reason: NULL where there is none. */
+static void print_json(struct job *job, json_t *address, const char *status,
+                       const char *error, const char *reason,
+                       const struct expansion *expansion)
+{
+    json_t *recipients = json_array();
+    for (size_t i = 0; expansion != NULL && i < expansion->recipient_count; i++) {
+        json_array_append_new(recipients, recipient_json(&expansion->recipients[i]));
+    }
+    json_t *object = json_object();
+    json_object_set_new(object, "address", address);
+    json_object_set_new(object, "status", json_text(status));
+    if (error != NULL) {
+        json_object_set_new(object, "error", json_text(error));
+    }
+    if (reason != NULL) {
+        json_object_set_new(object, "reason", json_text(reason));
+    }
+    json_object_set_new(object, "recipients", recipients);
+    job->closed = !json_print(object);
+}
+
+static void print_recipient(const struct job *job,
+                            const struct expanded_recipient *recipient)
+{
+    printf("    %s: %s", printable(job, recipient->address),
+           recipient_class_name(recipient->class));
+    if (recipient->mailbox != NULL) {
+        printf(" %s", printable(job, recipient->mailbox));
+    }
+    for (size_t i = 0; i < recipient->via_count; i++) {
+        printf("%s%s (%s)", i == 0 ? ", via " : " > ",
+               printable(job, recipient->via[i].address),
+               match_kind_name(recipient->via[i].match));
+    }
+    putchar('\n');
+}
+
+static const char *status_note(enum expansion_status status)
+{
+    switch (status) {
+    case EXPANSION_OK:
+        return "";
+    case EXPANSION_UNKNOWN:
+        return " (our domain, nobody has this address)";
+    case EXPANSION_RELAY:
+        return " (not our domain, left as it is)";
+    case EXPANSION_ERROR:
+        return "";
+    }
+    return "";
+}
+
+static void print_text(struct job *job, const char *address,
+                       const struct expansion *expansion)
+{
+    printf("%s: %s%s", printable(job, address), expansion_status_name(expansion->status),
+           status_note(expansion->status));
+    if (expansion->status == EXPANSION_ERROR) {
+        printf(", %s", expansion_fault_name(expansion->fault));
+        if (expansion->fault_address != NULL) {
+            printf(" at %s", printable(job, expansion->fault_address));
+        }
+        if (expansion->fault_reason != NULL) {
+            printf(": %s", printable(job, expansion->fault_reason));
+        }
+    }
+    putchar('\n');
+    for (size_t i = 0; i < expansion->recipient_count; i++) {
+        print_recipient(job, &expansion->recipients[i]);
+    }
+    job->closed = fflush(stdout) != 0;
+}
+
+static void refuse(struct job *job, const char *bytes, size_t length, const char *reason)
+{
+    job->found = true;
+    if (job->json) {
+        print_json(job, json_bytes(bytes, length), "error", "syntax", reason, NULL);
+    } else {
+        printf("%s: error, syntax: %s\n", printable(job, bytes), printable(job, reason));
+        job->closed = fflush(stdout) != 0;
+    }
+}
+
+/* bytes ends with a NUL that is not counted; it may have others inside. */
+static void resolve_one(struct job *job, const char *bytes, size_t length)
+{
+    struct address address;
+    struct error error;
+    if (strlen(bytes) < length) {
+        refuse(job, bytes, length, "there is a NUL byte in the address");
+        return;
+    }
+    if (!address_parse(job->arena, bytes, &job->settings.rules, &address, &error)) {
+        refuse(job, bytes, length, error.text);
+        return;
+    }
+    if (address.is_null) {
+        refuse(job, bytes, length, "the null address cannot receive mail");
+        return;
+    }
+    const struct expansion *expansion =
+        resolve_address(job->arena, &address, job->snapshot, &job->settings);
+    bool failed = expansion->status == EXPANSION_ERROR;
+    job->found = job->found || failed || expansion->status == EXPANSION_UNKNOWN;
+    if (job->json) {
+        print_json(job, json_bytes(bytes, length), expansion_status_name(expansion->status),
+                   failed ? expansion_fault_name(expansion->fault) : NULL,
+                   failed ? expansion->fault_reason : NULL, expansion);
+    } else {
+        print_text(job, bytes, expansion);
+    }
+}
+
+/* Empty lines are answered like others: line n of the output belongs to line n of the
+ * input. */
+static bool resolve_lines(struct job *job, struct error *error)
+{
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t length = 0;
+    while (!job->closed && (length = getline(&line, &size, stdin)) >= 0) {
+        if (length > 0 && line[length - 1] == '\n') {
+            line[--length] = '\0';
+        }
+        if (length > 0 && line[length - 1] == '\r') {
+            line[--length] = '\0';
+        }
+        resolve_one(job, line, (size_t)length);
+        arena_reset(job->arena);
+    }
+    free(line);
+    return !ferror(stdin) || error_set(error, ERROR_SYSTEM, "stdin: cannot read it");
+}
+
+static bool resolve_operands(struct job *job, int argc, char **argv, struct error *error)
+{
+    for (int i = 1; i < argc && !job->closed; i++) {
+        if (strcmp(argv[i], "-") == 0) {
+            if (!resolve_lines(job, error)) {
+                return false;
+            }
+            continue;
+        }
+        resolve_one(job, argv[i], strlen(argv[i]));
+        arena_reset(job->arena);
+    }
+    return !job->closed || error_set(error, ERROR_SYSTEM, "stdout: cannot write to it");
+}
+
+/* memory holds the settings: it outlives the addresses' arena. */
+static int resolve_all(const struct config *config, struct arena *memory, bool json,
+                       int argc, char **argv)
+{
+    struct error error;
+    struct job job = {.json = json};
+    if (!config_check_declared(config, &error) ||
+        !settings_directory(config, memory, &job.settings, &error)) {
+        return options_fail(argv[0], &error);
+    }
+    job.snapshot = dms_load(&job.settings, NULL, &error);
+    if (job.snapshot == NULL) {
+        return options_fail(argv[0], &error);
+    }
+    job.arena = arena_new();
+    bool done = resolve_operands(&job, argc, argv, &error);
+    arena_free(&job.arena);
+    snapshot_release(&job.snapshot);
+    if (!done) {
+        return options_fail(argv[0], &error);
+    }
+    return job.found ? STATUS_FINDING : STATUS_OK;
+}
+
+int command_resolve(struct config *config, int argc, char **argv)
+{
+    bool json = false;
+    const struct option_flag flags[] = {{"--json", &json}, {NULL, NULL}};
+    switch (options_read(&argc, argv, flags, help)) {
+    case OPTIONS_GO_ON:
+        break;
+    case OPTIONS_HELP:
+        return STATUS_OK;
+    case OPTIONS_USAGE:
+        return STATUS_FAILED;
+    }
+    if (argc < 2) {
+        return options_misused(argv[0], "no address given");
+    }
+    struct arena *memory = arena_new();
+    int status = resolve_all(config, memory, json, argc, argv);
+    arena_free(&memory);
+    return status;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* `foregate run`: the gateway, in the foreground. */
+#include "base/counter.h"
+#include "base/log.h"
+#include "command/command.h"
+#include "command/options.h"
+#include "command/parts.h"
+#include "gateway.h"
+#include "reload.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+    "Usage: foregate [-c FILE] [-o name=value]... run\n"
+    "\n"
+    "Runs the gateway in the foreground: the milter that judges mail. Logs to stderr.\n"
+    "\n"
+    "SIGTERM or SIGINT stops it gracefully: no new sessions, open transactions end, at "
+    "most\n"
+    "25 seconds. SIGUSR1 reloads rules and directory; changes of the directory's files "
+    "are\n"
+    "seen without it.\n"
+    "\n"
+    "Exit status: 0 stopped as asked, 2 it could not start or serve.\n";
+
+/* Below the 30 s after which service managers kill. */
+enum { DRAIN_MS = 25000 };
+
+static void configure_log(const struct config *config)
+{
+    const char *name = config_text(config, "log.level");
+    enum log_level level = LOG_INFO;
+    for (int i = LOG_ERROR; i <= LOG_DEBUG; i++) {
+        if (strcmp(log_level_name((enum log_level)i), name) == 0) {
+            level = (enum log_level)i;
+        }
+    }
+    bool json = strcmp(config_text(config, "log.format"), "json") == 0;
+    log_configure(level, json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
+}
+
+static void log_start(const struct config *config, const struct parts *parts)
+{
+    struct generation *generation;
+    struct snapshot *snapshot;
+    current_hold(parts->current, &generation, &snapshot);
+    struct snapshot_counts counts = snapshot_counts(snapshot);
+    struct log_line line;
+    log_begin(&line, LOG_INFO, "start");
+    log_text(&line, "version", FOREGATE_VERSION);
+    log_text(&line, "listen", config_text(config, "listen"));
+    log_text(&line, "rules", config_text(config, "rules"));
+    log_text(&line, "mode", config_text(config, "mode"));
+    log_number(&line, "accounts", (int64_t)counts.accounts);
+    log_number(&line, "aliases", (int64_t)counts.aliases);
+    log_number(&line, "patterns", (int64_t)counts.patterns);
+    log_number(&line, "domains", (int64_t)counts.domains);
+    log_end(&line);
+    generation_release(&generation);
+    snapshot_release(&snapshot);
+}
+
+/* libmilter's own thread waits for TERM and INT as well and would cut all sessions; of
+ * several waiting threads the kernel prefers the main one. It waits for nothing else, so
+ * that it is never away when they come. */
+static void wait_for_stop(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    while (sigwaitinfo(&signals, NULL) < 0) {
+    }
+}
+
+/* libmilter's thread waits for TERM, INT and HUP too and would cut all sessions. The kernel
+ * drops an ignored signal at once when the main thread does not block it, whoever waits for
+ * it. */
+static void ignore_signal(int number)
+{
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, number);
+    signal(number, SIG_IGN);
+    pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+}
+
+/* Does not return: callbacks of idle sessions may still run, so nothing is freed. */
+static _Noreturn void stop(void)
+{
+    ignore_signal(SIGTERM);
+    ignore_signal(SIGINT);
+    bool has_failed = gateway_has_failed();
+    log_message(LOG_INFO, "stopping", "no new sessions; open transactions end first");
+    if (!gateway_drain(DRAIN_MS)) {
+        log_message(
+            LOG_WARNING, "stopping",
+            "transactions are still open after %d s: their clients are told to try again",
+            DRAIN_MS / 1000);
+    }
+    counter_log();
+    log_message(has_failed ? LOG_ERROR : LOG_INFO, "stopped", "%s",
+                has_failed ? "libmilter ended by itself" : "as asked");
+    exit(has_failed ? STATUS_FAILED : STATUS_OK);
+}
+
+static int fail(const struct error *error)
+{
+    log_message(LOG_ERROR, "start_refused", "%s", error->text);
+    return STATUS_FAILED;
+}
+
+/* Everything here lives until exit, which other threads do not wait for: hence static. */
+static int serve(struct config *config)
+{
+    static struct parts parts;
+    static struct listener_settings listener;
+    struct error error = {0};
+    struct arena *arena = arena_new();
+    struct finding_list findings = {.arena = arena};
+    bool started = parts_start(&parts, config, &findings, &error);
+    if (started) {
+        configure_log(config);
+    }
+    reload_log_findings(&findings);
+    arena_free(&arena);
+    if (!started) {
+        return fail(&error);
+    }
+    listener = (struct listener_settings){
+        .listen = config_text(config, "listen"),
+        .mode = config_text(config, "listen.mode"),
+        .group = config_text(config, "listen.group"),
+    };
+    if (!gateway_open(&parts.transactions, &listener, &error)) {
+        parts_stop(&parts);
+        return fail(&error);
+    }
+    static struct reload *reload;
+    reload = reload_start(config, &parts.services, &parts.directory, parts.current,
+                          parts.fingerprint, &error);
+    if (reload == NULL || !gateway_start(&error)) {
+        reload_stop(&reload);
+        parts_stop(&parts);
+        return fail(&error);
+    }
+    log_start(config, &parts);
+    wait_for_stop();
+    stop();
+}
+
+int command_run(struct config *config, int argc, char **argv)
+{
+    const struct option_flag flags[] = {{NULL, NULL}};
+    switch (options_read(&argc, argv, flags, help)) {
+    case OPTIONS_HELP:
+        return STATUS_OK;
+    case OPTIONS_USAGE:
+        return STATUS_FAILED;
+    case OPTIONS_GO_ON:
+        break;
+    }
+    if (argc > 1) {
+        return options_misused("run", "takes no arguments");
+    }
+    ignore_signal(SIGPIPE);
+    ignore_signal(SIGHUP);
+    return serve(config);
+}

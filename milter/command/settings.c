@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#include "command/settings.h"
+
+/* Never NULL: an option without a value is "". */
+static const char *text_of(const struct config *config, const char *name)
+{
+    const char *value = config_text(config, name);
+    return value != NULL ? value : "";
+}
+
+bool settings_directory(const struct config *config, struct arena *arena,
+                        struct directory_settings *settings, struct error *error)
+{
+    const char *may_send_as = text_of(config, "spoof.may_send_as");
+    *settings = (struct directory_settings){
+        .volume = arena_copy(arena, text_of(config, "dms.volume")),
+        .may_send_as = *may_send_as != '\0' ? arena_copy(arena, may_send_as) : NULL,
+        .hostname = arena_copy(arena, text_of(config, "hostname")),
+        .mydestination = arena_copy(arena, text_of(config, "mydestination")),
+        .rules =
+            {
+                .myorigin = arena_copy(arena, text_of(config, "myorigin")),
+                .delimiters = arena_copy(arena, text_of(config, "recipient_delimiter")),
+            },
+    };
+    if (*settings->volume == '\0' || *settings->hostname == '\0' ||
+        *settings->rules.myorigin == '\0') {
+        return error_set(
+            error, ERROR_CONFIG,
+            "dms.volume, hostname and myorigin may not be empty; give them a value");
+    }
+    return true;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The configuration as the directory wants it. */
+#ifndef FOREGATE_COMMAND_SETTINGS_H
+#define FOREGATE_COMMAND_SETTINGS_H
+
+#include "base/arena.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "directory/dms.h"
+
+#include <stdbool.h>
+
+/* Strings belong to config or to the arena. False when a value that the directory depends
+ * on is missing or bad (CONFIG). */
+bool settings_directory(const struct config *config, struct arena *arena,
+                        struct directory_settings *settings, struct error *error);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+#include "reload.h"
+
+#include "base/counter.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum {
+    POLL_MS = 1000,     /* where inotify is silent, as on some bind mounts */
+    SETTLE_MS = 200,    /* a file that is being written: wait until it stays the same */
+    SETTLE_ROUNDS = 10, /* but not for ever: then it is read as it is */
+    RETIRED = 16,
+};
+
+struct reload {
+    const struct config *config;
+    const struct services *services;
+    const struct directory_settings *directory;
+    struct current *current;
+    uint64_t fingerprint; /* of the volume as it was last looked at, good or bad */
+    int wake;             /* eventfd: the end */
+    int signals;          /* signalfd: SIGUSR1 */
+    int watch;            /* inotify, or -1 */
+    atomic_bool stopping;
+    struct generation *retired[RETIRED]; /* until their last message has ended */
+    pthread_t thread;
+};
+
+static void free_retired(struct reload *reload)
+{
+    for (int i = 0; i < RETIRED; i++) {
+        if (reload->retired[i] != NULL && generation_is_unused(reload->retired[i])) {
+            generation_free(&reload->retired[i]);
+        }
+    }
+}
+
+/* The place of a new retired generation, or -1: then a reload waits for messages to end. */
+static int retired_place(const struct reload *reload)
+{
+    for (int i = 0; i < RETIRED; i++) {
+        if (reload->retired[i] == NULL) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+void reload_log_findings(const struct finding_list *findings)
+{
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct finding *finding = &findings->entries[i];
+        struct log_line line;
+        log_begin(&line, LOG_WARNING, "directory");
+        log_text(&line, "code", finding->code);
+        log_text(&line, "file", finding->file);
+        log_number(&line, "line", finding->line);
+        log_text(&line, "text", finding->message);
+        log_text(&line, "remedy", finding->remedy);
+        log_end(&line);
+    }
+}
+
+static void log_change(struct log_line *line, const char *name, size_t before, size_t after)
+{
+    log_number(line, name, (int64_t)after);
+    if (before != after) {
+        char key[32];
+        snprintf(key, sizeof key, "%s_change", name);
+        log_number(line, key, (int64_t)after - (int64_t)before);
+    }
+}
+
+static struct snapshot_counts current_counts(const struct reload *reload)
+{
+    struct generation *generation;
+    struct snapshot *snapshot;
+    current_hold(reload->current, &generation, &snapshot);
+    struct snapshot_counts counts = snapshot_counts(snapshot);
+    generation_release(&generation);
+    snapshot_release(&snapshot);
+    return counts;
+}
+
+static void load_directory(struct reload *reload)
+{
+    struct error error = {0};
+    struct arena *arena = arena_new();
+    struct finding_list findings = {.arena = arena};
+    struct snapshot_counts before = current_counts(reload);
+    struct snapshot *snapshot = dms_load(reload->directory, &findings, &error);
+    if (snapshot == NULL) {
+        counter_add(COUNTER_RELOAD_ERRORS, 1);
+        log_message(LOG_ERROR, "directory_kept", "%s; the last good directory stays in use",
+                    error.text);
+    } else {
+        reload_log_findings(&findings);
+        struct snapshot_counts after = snapshot_counts(snapshot);
+        struct log_line line;
+        log_begin(&line, LOG_INFO, "directory_loaded");
+        log_change(&line, "accounts", before.accounts, after.accounts);
+        log_change(&line, "aliases", before.aliases, after.aliases);
+        log_change(&line, "patterns", before.patterns, after.patterns);
+        log_change(&line, "domains", before.domains, after.domains);
+        log_end(&line);
+        current_set_snapshot(reload->current, snapshot);
+        counter_add(COUNTER_RELOADS, 1);
+    }
+    arena_free(&arena);
+}
+
+static void load_rules(struct reload *reload)
+{
+    struct error error = {0};
+    int place = retired_place(reload);
+    if (place < 0) {
+        log_message(
+            LOG_ERROR, "rules_kept",
+            "%d older generations of rules still have open messages: try again later",
+            RETIRED);
+        return;
+    }
+    struct config *config = config_again(reload->config, &error);
+    struct generation *generation =
+        config != NULL ? generation_new(config, reload->services, &error) : NULL;
+    config_free(&config);
+    if (generation == NULL) {
+        counter_add(COUNTER_RELOAD_ERRORS, 1);
+        log_message(LOG_ERROR, "rules_kept", "%s; the rules that run stay in use",
+                    error.text);
+        return;
+    }
+    log_message(LOG_INFO, "rules_loaded", "generation %" PRIu64,
+                generation_number(generation));
+    reload->retired[place] = current_set_generation(reload->current, generation);
+    counter_add(COUNTER_RELOADS, 1);
+}
+
+/* Several writes to a file end in one reload, and a half-written file in none. */
+static uint64_t settled_fingerprint(struct reload *reload, uint64_t first)
+{
+    for (int round = 0; round < SETTLE_ROUNDS && !atomic_load(&reload->stopping); round++) {
+        struct pollfd wake = {.fd = reload->wake, .events = POLLIN};
+        poll(&wake, 1, SETTLE_MS);
+        uint64_t second = dms_fingerprint(reload->directory);
+        if (second == first) {
+            break;
+        }
+        first = second;
+    }
+    return first;
+}
+
+static void look_at_directory(struct reload *reload, bool always)
+{
+    uint64_t fingerprint = dms_fingerprint(reload->directory);
+    if (fingerprint != reload->fingerprint) {
+        fingerprint = settled_fingerprint(reload, fingerprint);
+    }
+    if (fingerprint != reload->fingerprint || always) {
+        reload->fingerprint = fingerprint;
+        load_directory(reload);
+    }
+}
+
+static bool read_some(int descriptor)
+{
+    char ignored[4096];
+    return descriptor >= 0 && read(descriptor, ignored, sizeof ignored) > 0;
+}
+
+/* True: SIGUSR1 asked for rules and directory anew. */
+static bool wait_for_event(struct reload *reload)
+{
+    struct pollfd events[] = {
+        {.fd = reload->wake, .events = POLLIN},
+        {.fd = reload->signals, .events = POLLIN},
+        {.fd = reload->watch, .events = POLLIN},
+    };
+    poll(events, 3, POLL_MS);
+    bool requested = read_some(reload->signals);
+    /* What changed in the volume does not matter: contents decide. */
+    while (read_some(reload->watch)) {
+    }
+    return requested;
+}
+
+static void *run(void *argument)
+{
+    struct reload *reload = argument;
+    while (!atomic_load(&reload->stopping)) {
+        bool requested = wait_for_event(reload);
+        free_retired(reload);
+        if (atomic_load(&reload->stopping)) {
+            break;
+        }
+        if (requested) {
+            load_rules(reload);
+            counter_log();
+        }
+        look_at_directory(reload, requested);
+    }
+    return NULL;
+}
+
+/* A descriptor, not a handler or a wait: so that SIGUSR1 never wakes the main thread, which
+ * has to be waiting for SIGTERM at all times. */
+static int open_signals(void)
+{
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGUSR1);
+    return signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static int watch_volume(const char *volume)
+{
+    int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (watch >= 0 && inotify_add_watch(watch, volume,
+                                        IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
+                                            IN_CREATE | IN_DELETE | IN_MODIFY) < 0) {
+        close(watch);
+        watch = -1;
+    }
+    if (watch < 0) {
+        log_message(LOG_WARNING, "watch",
+                    "%s: no inotify (%s): looking every second instead", volume,
+                    strerror(errno));
+    }
+    return watch;
+}
+
+static void close_all(const struct reload *reload)
+{
+    const int descriptors[] = {reload->wake, reload->signals, reload->watch};
+    for (size_t i = 0; i < sizeof descriptors / sizeof descriptors[0]; i++) {
+        if (descriptors[i] >= 0) {
+            close(descriptors[i]);
+        }
+    }
+}
+
+struct reload *reload_start(const struct config *config, const struct services *services,
+                            const struct directory_settings *directory,
+                            struct current *current, uint64_t fingerprint,
+                            struct error *error)
+{
+    struct reload *reload = calloc(1, sizeof *reload);
+    if (reload == NULL) {
+        abort();
+    }
+    reload->config = config;
+    reload->services = services;
+    reload->directory = directory;
+    reload->current = current;
+    reload->fingerprint = fingerprint;
+    reload->watch = watch_volume(directory->volume);
+    reload->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    reload->signals = open_signals();
+    bool opened = reload->wake >= 0 && reload->signals >= 0;
+    int result = opened ? pthread_create(&reload->thread, NULL, run, reload) : errno;
+    if (result != 0) {
+        error_set(error, ERROR_SYSTEM, "cannot start the reload thread: %s",
+                  strerror(result));
+        close_all(reload);
+        free(reload);
+        return NULL;
+    }
+    pthread_setname_np(reload->thread, "reload");
+    return reload;
+}
+
+void reload_stop(struct reload **reload)
+{
+    if (*reload == NULL) {
+        return;
+    }
+    const uint64_t one = 1;
+    atomic_store(&(*reload)->stopping, true);
+    ssize_t written = write((*reload)->wake, &one, sizeof one);
+    (void)written; /* without it the thread looks after POLL_MS */
+    pthread_join((*reload)->thread, NULL);
+    free_retired(*reload);
+    close_all(*reload);
+    free(*reload);
+    *reload = NULL;
+}

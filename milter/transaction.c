@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+#include "transaction.h"
+
+#include "base/counter.h"
+#include "base/log.h"
+#include "directory/envelope.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Recipients and their expansions are kept until the end of the message; this is far above
+ * what a thousand ordinary recipients need. */
+enum { MESSAGE_ARENA_BYTES = 64 << 20 };
+
+struct transaction {
+    const struct transaction_settings *settings;
+    struct session *session;
+    struct message *message;
+    struct generation *generation; /* of the open message */
+    struct snapshot *snapshot;
+    struct decision_list session_decisions;
+    struct decision_list decisions;
+    struct verdict kept; /* of the data stage */
+    struct timespec begin;
+};
+
+struct transaction *transaction_new(const struct transaction_settings *settings)
+{
+    struct transaction *transaction = malloc(sizeof *transaction);
+    if (transaction == NULL) {
+        abort();
+    }
+    *transaction = (struct transaction){
+        .settings = settings,
+        .session = session_new(),
+        .message = message_new(),
+    };
+    transaction->session_decisions.complete = settings->record_all;
+    message_end(transaction->message);
+    return transaction;
+}
+
+void transaction_free(struct transaction **transaction)
+{
+    if (*transaction == NULL) {
+        return;
+    }
+    transaction_end(*transaction);
+    message_free(&(*transaction)->message);
+    session_free(&(*transaction)->session);
+    free(*transaction);
+    *transaction = NULL;
+}
+
+bool transaction_is_open(const struct transaction *transaction)
+{
+    return transaction->message->open;
+}
+
+const struct session *transaction_session(const struct transaction *transaction)
+{
+    return transaction->session;
+}
+
+const struct decision_list *transaction_decisions(const struct transaction *transaction)
+{
+    return transaction->message->open ? &transaction->decisions
+                                      : &transaction->session_decisions;
+}
+
+void transaction_end(struct transaction *transaction)
+{
+    message_end(transaction->message);
+    transaction->decisions = (struct decision_list){
+        .complete = transaction->settings->record_all,
+    };
+    transaction->kept = (struct verdict){.kind = VERDICT_CONTINUE};
+    generation_release(&transaction->generation);
+    snapshot_release(&transaction->snapshot);
+}
+
+/* A session lives long, and its decisions would pile up in its arena: only explain, whose
+ * sessions are short, looks at them later. */
+static void forget_session_decisions(struct transaction *transaction)
+{
+    if (!transaction->settings->record_all) {
+        transaction->session_decisions = (struct decision_list){0};
+    }
+}
+
+/* connect and helo belong to no message: they run on what is current. */
+static struct verdict call_session_stage(struct transaction *transaction, enum stage stage)
+{
+    struct generation *generation;
+    struct snapshot *snapshot;
+    current_hold(transaction->settings->current, &generation, &snapshot);
+    struct stage_call call = {
+        .stage = stage,
+        .session = transaction->session,
+        .snapshot = snapshot,
+        .arena = transaction->session->arena,
+        .decisions = &transaction->session_decisions,
+    };
+    forget_session_decisions(transaction);
+    engine_call(generation, &call);
+    generation_release(&generation);
+    snapshot_release(&snapshot);
+    return call.verdict;
+}
+
+static struct verdict call_message_stage(struct transaction *transaction, enum stage stage,
+                                         struct recipient *recipient)
+{
+    struct stage_call call = {
+        .stage = stage,
+        .session = transaction->session,
+        .message = transaction->message,
+        .recipient = recipient,
+        .snapshot = transaction->snapshot,
+        .arena = transaction->message->arena,
+        .decisions = &transaction->decisions,
+    };
+    engine_call(transaction->generation, &call);
+    return call.verdict;
+}
+
+static struct verdict refusal(enum verdict_kind kind, int code, const char *xcode,
+                              const char *text)
+{
+    return (struct verdict){.kind = kind, .code = code, .xcode = xcode, .text = text};
+}
+
+struct verdict transaction_connect(struct transaction *transaction, const struct peer *peer)
+{
+    struct session *session = transaction->session;
+    counter_add(COUNTER_SESSIONS, 1);
+    session_set(session, &session->name, peer->name != NULL ? peer->name : "");
+    session_set(session, &session->ip, peer->ip != NULL ? peer->ip : "");
+    session_set(session, &session->listener, peer->listener != NULL ? peer->listener : "");
+    session->trusted = network_list_contains(transaction->settings->trusted, session->ip);
+    session->local_submission = peer->port == 0 && strcmp(session->name, "localhost") == 0;
+    return call_session_stage(transaction, STAGE_CONNECT);
+}
+
+struct verdict transaction_helo(struct transaction *transaction, const char *name)
+{
+    struct session *session = transaction->session;
+    session_set(session, &session->helo, name != NULL ? name : "");
+    return call_session_stage(transaction, STAGE_HELO);
+}
+
+static void set_queue_id(struct message *message, const char *queue_id)
+{
+    if (queue_id != NULL && strcmp(message->queue_id, queue_id) != 0) {
+        message->queue_id = arena_copy(message->arena, queue_id);
+    }
+}
+
+/* Refused at MAIL or RCPT, mail of sendmail(1) stays in maildrop and is tried for ever. */
+static struct verdict spare_local_submission(const struct transaction *transaction,
+                                             struct verdict verdict, const char *stage)
+{
+    if (!transaction->session->local_submission || !verdict_is_refusal(&verdict)) {
+        return verdict;
+    }
+    struct log_line line;
+    log_begin(&line, LOG_WARNING, "spared");
+    log_text(&line, "session", transaction->session->id);
+    log_text(&line, "stage", stage);
+    log_text(&line, "rule", verdict.rule);
+    log_number(&line, "code", verdict.code);
+    log_text(&line, "text", "mail from sendmail(1) is not refused at this stage");
+    log_end(&line);
+    return (struct verdict){.kind = VERDICT_CONTINUE};
+}
+
+/* A sender that Postfix took and we cannot parse is judged by its bytes: the brackets go,
+ * the rest is compared as it stands. */
+static void set_sender(struct transaction *transaction, const char *raw)
+{
+    struct message *message = transaction->message;
+    const struct address_rules *rules = &transaction->settings->services->directory->rules;
+    struct error error;
+    if (address_parse(message->arena, raw, rules, &message->sender, &error)) {
+        return;
+    }
+    char *text = arena_copy(message->arena, raw);
+    size_t length = strlen(text);
+    if (length >= 2 && text[0] == '<' && text[length - 1] == '>') {
+        text[length - 1] = '\0';
+        text++;
+    }
+    address_from_internal(message->arena, text, rules, &message->sender);
+    message->sender.raw = arena_copy(message->arena, raw);
+}
+
+struct verdict transaction_mail(struct transaction *transaction,
+                                const struct mail_facts *facts,
+                                const char *const *arguments)
+{
+    struct session *session = transaction->session;
+    struct message *message = transaction->message;
+    transaction_end(transaction);
+    if (arguments[0] == NULL) {
+        return refusal(VERDICT_REJECT, 501, "5.5.4", "Syntax: MAIL FROM:<address>");
+    }
+    message_begin(message, arguments + 1);
+    current_hold(transaction->settings->current, &transaction->generation,
+                 &transaction->snapshot);
+    clock_gettime(CLOCK_MONOTONIC, &transaction->begin);
+    set_queue_id(message, facts->queue_id);
+    session_set(session, &session->login, facts->login);
+    session_set(session, &session->login_method, facts->login_method);
+    session_set(session, &session->tls_version, facts->tls_version);
+    session_set(session, &session->tls_cipher, facts->tls_cipher);
+    set_sender(transaction, arguments[0]);
+    return spare_local_submission(
+        transaction, call_message_stage(transaction, STAGE_MAIL, NULL), "mail");
+}
+
+static struct verdict judge_recipient(struct transaction *transaction,
+                                      struct recipient *recipient, const char *raw)
+{
+    struct message *message = transaction->message;
+    const struct address_rules *rules = &transaction->settings->services->directory->rules;
+    struct error error;
+    if (arena_used(message->arena) > MESSAGE_ARENA_BYTES) {
+        return refusal(VERDICT_DEFER, 452, "4.5.3", "Too many recipients");
+    }
+    if (!address_parse(message->arena, raw, rules, &recipient->address, &error) ||
+        recipient->address.is_null) {
+        address_from_internal(message->arena, raw, rules, &recipient->address);
+        return refusal(VERDICT_REJECT, 501, "5.1.3", "Bad recipient address syntax");
+    }
+    return call_message_stage(transaction, STAGE_RCPT, recipient);
+}
+
+struct verdict transaction_rcpt(struct transaction *transaction, const char *queue_id,
+                                const char *const *arguments)
+{
+    struct message *message = transaction->message;
+    if (arguments[0] == NULL || !message->open) {
+        return refusal(VERDICT_REJECT, 501, "5.5.4", "Syntax: RCPT TO:<address>");
+    }
+    set_queue_id(message, queue_id);
+    counter_add(COUNTER_RECIPIENTS, 1);
+    struct recipient *recipient = message_add_recipient(message, arguments + 1);
+    struct verdict verdict = spare_local_submission(
+        transaction, judge_recipient(transaction, recipient, arguments[0]), "rcpt");
+    bool refused = verdict_is_refusal(&verdict);
+    recipient->state = refused ? RECIPIENT_REFUSED : RECIPIENT_ACCEPTED;
+    counter_add(COUNTER_REFUSED_RECIPIENTS, refused ? 1 : 0);
+    return verdict;
+}
+
+void transaction_data(struct transaction *transaction, const char *queue_id)
+{
+    if (transaction->message->open) {
+        set_queue_id(transaction->message, queue_id);
+        transaction->kept = call_message_stage(transaction, STAGE_DATA, NULL);
+    }
+}
+
+void transaction_header(struct transaction *transaction, const char *name,
+                        const char *value)
+{
+    struct message *message = transaction->message;
+    if (message->open) {
+        header_add(&message->headers, message->arena, name, value);
+    }
+}
+
+static void log_summary(const struct transaction *transaction,
+                        const struct verdict *verdict, const struct edit_list *edits)
+{
+    const struct message *message = transaction->message;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    struct log_line line;
+    log_begin(&line, LOG_INFO, "message");
+    log_text(&line, "session", transaction->session->id);
+    log_text(&line, "qid", message->queue_id);
+    log_text(&line, "client", transaction->session->ip);
+    log_text(&line, "login", transaction->session->login);
+    log_text(&line, "from", message->sender.external);
+    log_number(&line, "recipients", (int64_t)message->recipient_count);
+    log_number(&line, "accepted", (int64_t)message_accepted_count(message));
+    log_number(&line, "size", message_size(message));
+    log_number(&line, "edits", (int64_t)edits->count);
+    log_text(&line, "verdict", verdict_kind_name(verdict->kind));
+    if (verdict_is_refusal(verdict)) {
+        log_number(&line, "code", verdict->code);
+    }
+    log_text(&line, "rule", verdict->rule);
+    log_number(&line, "generation", (int64_t)generation_number(transaction->generation));
+    log_number(&line, "ms",
+               (now.tv_sec - transaction->begin.tv_sec) * 1000 +
+                   (now.tv_nsec - transaction->begin.tv_nsec) / 1000000);
+    log_end(&line);
+    counter_add(COUNTER_MESSAGES, 1);
+    counter_add(COUNTER_REFUSED_MESSAGES, verdict_is_refusal(verdict) ? 1 : 0);
+}
+
+struct verdict transaction_end_of_headers(struct transaction *transaction,
+                                          const char *queue_id)
+{
+    struct message *message = transaction->message;
+    if (!message->open) {
+        return (struct verdict){.kind = VERDICT_CONTINUE};
+    }
+    set_queue_id(message, queue_id);
+    struct verdict verdict = transaction->kept;
+    if (verdict.kind == VERDICT_CONTINUE && message->headers.truncated) {
+        /* Rules that look at headers must not be passed by hiding one behind a million
+         * others. */
+        verdict = refusal(VERDICT_REJECT, 552, "5.3.4", "Message header is too long");
+    } else if (verdict.kind == VERDICT_CONTINUE) {
+        verdict = call_message_stage(transaction, STAGE_HEADERS, NULL);
+    }
+    if (verdict.kind != VERDICT_CONTINUE) {
+        struct edit_list none = {0};
+        log_summary(transaction, &verdict, &none);
+    }
+    return verdict;
+}
+
+bool transaction_body(struct transaction *transaction, size_t bytes)
+{
+    struct message *message = transaction->message;
+    if (!message->open || !generation_has_stage(transaction->generation, STAGE_FINISH)) {
+        return false;
+    }
+    message->body_bytes += (int64_t)bytes;
+    return true;
+}
+
+/* Never a half-applied edit: a plan that fails its check is a temporary refusal. */
+static struct verdict make_plan(struct transaction *transaction, struct edit_list *edits)
+{
+    struct message *message = transaction->message;
+    struct error error = {0};
+    if (envelope_plan(&message->plan, message->recipients, message->recipient_count,
+                      transaction->snapshot, transaction->settings->services->directory,
+                      message->arena, edits, &error)) {
+        return (struct verdict){.kind = VERDICT_CONTINUE};
+    }
+    counter_add(COUNTER_PLAN_ERRORS, 1);
+    struct log_line line;
+    log_begin(&line, LOG_ERROR, "plan_error");
+    log_text(&line, "session", transaction->session->id);
+    log_text(&line, "qid", message->queue_id);
+    log_text(&line, "error", error.text);
+    log_end(&line);
+    return refusal(VERDICT_DEFER, 451, "4.3.0",
+                   "The message cannot be rewritten now, try again later");
+}
+
+static void count_left_out(const struct message *message)
+{
+    for (size_t i = 0; i < message->recipient_count; i++) {
+        const struct recipient *recipient = message->recipients[i];
+        if (recipient->state == RECIPIENT_ACCEPTED && recipient->replaced) {
+            counter_add(COUNTER_LEFT_OUT, 1);
+        }
+    }
+}
+
+struct verdict transaction_finish(struct transaction *transaction, const char *queue_id,
+                                  struct edit_list *edits)
+{
+    struct message *message = transaction->message;
+    *edits = (struct edit_list){0};
+    if (!message->open) {
+        return (struct verdict){.kind = VERDICT_CONTINUE};
+    }
+    set_queue_id(message, queue_id);
+    struct verdict verdict = call_message_stage(transaction, STAGE_FINISH, NULL);
+    if (verdict.kind == VERDICT_CONTINUE || verdict.kind == VERDICT_QUARANTINE) {
+        struct verdict planned = make_plan(transaction, edits);
+        verdict = planned.kind != VERDICT_CONTINUE ? planned : verdict;
+    }
+    if (!verdict_is_refusal(&verdict)) {
+        count_left_out(message);
+    }
+    log_summary(transaction, &verdict, edits);
+    return verdict;
+}

@@ -1,0 +1,338 @@
+"""The commands of the real program (the one named by FOREGATE, else build/dev/foregate): usage, exit statuses,
+where values come from, and what `resolve`, `check` and `config` print, as text and as JSON."""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[2]
+PROGRAM = os.environ.get("FOREGATE") or str(SOURCE / "build/dev/foregate")
+LIMIT = 60
+
+DMS_NAMES = ("ENABLE_QUOTAS", "SPOOF_PROTECTION", "POSTMASTER_ADDRESS", "ACCOUNT_PROVISIONER", "OVERRIDE_HOSTNAME")
+
+VOLUME = {
+    "postfix-accounts.cf": "alice@example.com|{SHA512-CRYPT}$6$x$x\nbob@example.com|{SHA512-CRYPT}$6$x$x\n",
+    "postfix-virtual.cf": """\
+team@example.com alice@example.com, someone@external.test
+nested@example.com team@example.com
+dangle@example.com nosuch@example.com
+loop1@example.com loop2@example.com
+loop2@example.com loop1@example.com
+@catch.test bob@example.com
+""",
+    "postfix-regexp.cf": r"/^re[0-9]+@example\.com$/ bob@example.com" + "\n",
+}
+
+
+class CommandCase(unittest.TestCase):
+    """A config volume and a configuration file in a folder of its own."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="foregate-commands-")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.volume = self.folder / "volume"
+        self.volume.mkdir()
+        self.write_volume(VOLUME)
+        self.config = self.folder / "foregate.conf"
+        self.write_config("")
+
+    def write_volume(self, files):
+        for name, text in files.items():
+            (self.volume / name).write_text(text)
+
+    def write_config(self, text, dms_settings=None):
+        lines = [f"dms.volume = {self.volume}", "hostname = mail.example.test", f"rules.path = {SOURCE / 'rules'}",
+                 f"lua.path = {SOURCE / 'lua'}"]
+        if dms_settings is not None:
+            settings = self.folder / "dms-settings"
+            settings.write_text(dms_settings)
+            lines.append(f"dms.settings = {settings}")
+        # The text first: its line numbers are then the test's own.
+        self.config.write_text(text + "".join(line + "\n" for line in lines))
+
+    def run_program(self, *arguments, input=b"", environment=None, stdout=subprocess.PIPE):
+        variables = {name: value for name, value in os.environ.items()
+                     if not name.startswith("FOREGATE") and name not in DMS_NAMES}
+        variables.update(environment or {})
+        return subprocess.run([PROGRAM, *arguments], input=input, stdout=stdout, stderr=subprocess.PIPE,
+                              env=variables, timeout=LIMIT, check=False)
+
+    def foregate(self, *arguments, status=0, **options):
+        """With our configuration; stdout as text. The status is checked."""
+        result = self.run_program("-c", str(self.config), *arguments, **options)
+        self.last_errors = result.stderr.decode(errors="replace")
+        self.assertEqual(result.returncode, status, self.last_errors + str(result.stdout))
+        return result.stdout.decode() if result.stdout is not None else ""
+
+    def objects(self, *arguments, **options):
+        return [json.loads(line) for line in self.foregate(*arguments, **options).splitlines()]
+
+
+class Usage(CommandCase):
+    def test_help_and_version(self):
+        for arguments in (["--help"], ["-h"], ["--version"], ["-o", "mode=shadow", "--help"]):
+            result = self.run_program(*arguments)
+            self.assertEqual(result.returncode, 0, arguments)
+            self.assertIn(b"oregate", result.stdout)
+        for command in ("check", "resolve", "config"):
+            text = self.foregate(command, "--help")
+            self.assertTrue(text.startswith(f"Usage: foregate {command}"), text)
+            self.assertIn(f"  {command} ", self.run_program("--help").stdout.decode())
+
+    def test_bad_usage_is_status_2_and_says_why(self):
+        cases = [
+            ([], "no command given"),
+            (["unheard-of"], "unknown command unheard-of"),
+            (["-x", "check"], "unknown option -x"),
+            (["-c"], "a value is missing behind -c"),
+            (["-o"], "a value is missing behind -o"),
+            (["-o", "mode", "check"], "write -o name=value"),
+            (["-c", "/nonexistent/foregate.conf", "config"], "/nonexistent/foregate.conf: cannot open it"),
+            (["-c", "/nonexistent/foregate.conf", "check"], "/nonexistent/foregate.conf: cannot open it"),
+            (["check", "--jsn"], "unknown option --jsn"),
+            (["check", "operand"], "takes no operands"),
+            (["config", "--json", "--sample"], "exclude each other"),
+            (["config", "no.option"], "there is no option no.option"),
+            (["resolve"], "no address given"),
+            (["resolve", "--josn", "a@b"], "unknown option --josn"),
+        ]
+        for arguments, reason in cases:
+            with self.subTest(arguments=arguments):
+                result = self.run_program(*arguments)
+                self.assertEqual(result.returncode, 2)
+                self.assertEqual(result.stdout, b"")
+                self.assertIn(reason, result.stderr.decode())
+
+    def test_output_that_cannot_be_written_is_status_2(self):
+        with open("/dev/full", "wb") as full:
+            for arguments in (["resolve", "alice@example.com"], ["resolve", "--json", "alice@example.com"],
+                              ["check"], ["config"], ["config", "--json"]):
+                with self.subTest(arguments=arguments):
+                    self.foregate(*arguments, status=2, stdout=full)
+
+    def test_signals_end_a_command(self):
+        """Only `run` blocks them for good."""
+        process = subprocess.Popen([PROGRAM, "-c", str(self.config), "resolve", "-"], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        with process:
+            process.stdin.write(b"alice@example.com\n")
+            process.stdin.flush()
+            # The answer comes before the input ends: output is flushed per line.
+            self.assertIn(b"alice@example.com: ok", process.stdout.readline())
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(LIMIT), -signal.SIGINT)
+
+
+class Sources(CommandCase):
+    def value(self, name, *arguments, **options):
+        (object,) = self.objects(*arguments, "config", "--json", name, **options)
+        (option,) = object["options"]
+        return option["value"], option["origin"]
+
+    def test_precedence(self):
+        environment = {}
+        self.write_config("")
+        self.assertEqual(self.value("hostname"), ("mail.example.test", f"{self.config}:2"))
+        self.config.write_text("")
+        self.assertEqual(self.value("dms.provisioner"), ("FILE", "default"))
+        self.config.write_text(f"dms.settings = {self.folder}/s\n")
+        (self.folder / "s").write_text("A='b'\nOVERRIDE_HOSTNAME='dms.example.test'\n")
+        self.assertEqual(self.value("hostname"), ("dms.example.test", f"{self.folder}/s:2"))
+        environment["OVERRIDE_HOSTNAME"] = "container.example.test"
+        self.assertEqual(self.value("hostname", environment=environment),
+                         ("container.example.test", "environment OVERRIDE_HOSTNAME"))
+        with open(self.config, "a") as file:
+            file.write("hostname = file.example.test\n")
+        self.assertEqual(self.value("hostname", environment=environment),
+                         ("file.example.test", f"{self.config}:2"))
+        environment["FOREGATE_HOSTNAME"] = "variable.example.test"
+        self.assertEqual(self.value("hostname", environment=environment),
+                         ("variable.example.test", "environment FOREGATE_HOSTNAME"))
+        self.assertEqual(self.value("hostname", "-o", "hostname=option.example.test", environment=environment),
+                         ("option.example.test", "-o hostname"))
+        self.assertEqual(self.value("hostname", "-ohostname=a.test", "-o", "hostname=b.test"),
+                         ("b.test", "-o hostname"))
+
+    def test_a_bad_value_names_its_place(self):
+        cases = [
+            ("quota.timeout = 5\n", {}, [], f"{self.config}:1: quota.timeout = 5: the unit is missing"),
+            ("\nnonsense\n", {}, [], f"{self.config}:2: this is no assignment"),
+            ("states = 1\nstates = 2\n", {}, [], f"{self.config}:2: states is set twice, first in line 1"),
+            ("", {"FOREGATE_STATES": "many"}, [], "environment FOREGATE_STATES: FOREGATE_STATES = many: this is no number"),
+            ("", {}, ["-o", "log.level=loud"], "-o log.level: log.level = loud: this value is not known"),
+            ("", {"ACCOUNT_PROVISIONER": "LDAP"}, [], "only FILE, the config volume, is served so far"),
+            ("log.format = a\033[2Jb\n", {}, [], "a?[2Jb"),
+        ]
+        for text, environment, arguments, reason in cases:
+            for command in (["config"], ["resolve", "alice@example.com"]):
+                with self.subTest(reason=reason, command=command):
+                    self.write_config(text)
+                    self.foregate(*arguments, *command, environment=environment, status=2)
+                    self.assertIn(reason, self.last_errors)
+                    self.assertNotIn("\033", self.last_errors)
+
+    def test_dms_settings_must_be_readable(self):
+        self.write_config("dms.settings = /nonexistent/settings\n")
+        self.foregate("config", status=2)
+        self.assertIn("/nonexistent/settings: cannot open it", self.last_errors)
+
+
+class Config(CommandCase):
+    def test_text_shows_value_origin_and_help(self):
+        text = self.foregate("-o", "quota.timeout=2s", "config", "quota.timeout")
+        self.assertEqual(text, "quota.timeout = 2s\n    from -o quota.timeout\n"
+                               "    for one answer of quota-status (duration from 1ms to 20s)\n")
+
+    def test_json_shows_all_options(self):
+        (object,) = self.objects("config", "--json")
+        options = {option["name"]: option for option in object["options"]}
+        for name in ("listen", "hostname", "dms.volume", "recipient_delimiter", "trusted_networks", "rules", "mode",
+                     "on_error", "quota.service", "quota.timeout", "log.level", "log.format"):
+            self.assertIn(name, options)
+        self.assertEqual(options["quota.timeout"]["environment"], "FOREGATE_QUOTA_TIMEOUT")
+        self.assertEqual(options["hostname"]["dms"], "OVERRIDE_HOSTNAME")
+        self.assertIsNone(options["spoof.may_send_as"]["value"])
+        self.assertEqual(options["mydestination"]["value"],
+                         "mail.example.test, localhost.example.test, localhost")
+
+    def test_sample_is_a_valid_file(self):
+        sample = self.foregate("config", "--sample")
+        self.config.write_text(sample)
+        self.assertEqual(self.foregate("config", "--sample"), sample)
+        for line in sample.splitlines():
+            self.assertTrue(line == "" or line.startswith("#"), line)
+        # With the comments of the options taken away it says what the defaults say.
+        lines = [line[1:] if line.startswith("#") and line[1:2].islower() else line for line in sample.splitlines()]
+        self.config.write_text("\n".join(line for line in lines if "=" not in line or not line.endswith("=")) + "\n")
+        (object,) = self.objects("config", "--json")
+        for option in object["options"]:
+            if option["default"] is not None and option["name"] != "hostname":
+                self.assertEqual(option["value"], option["default"])
+
+
+class Resolve(CommandCase):
+    def test_json(self):
+        via = ["nested+x@example.com", "team+x@example.com"]
+        cases = {
+            "nested+x@example.com": ("ok", [
+                {"address": "alice+x@example.com", "class": "mailbox", "mailbox": "alice@example.com", "via": via},
+                {"address": "someone+x@external.test", "class": "external", "mailbox": None, "via": via}]),
+            "alice@example.com": ("ok", [
+                {"address": "alice@example.com", "class": "mailbox", "mailbox": "alice@example.com", "via": []}]),
+            "dangle@example.com": ("ok", [
+                {"address": "nosuch@example.com", "class": "unknown", "mailbox": None,
+                 "via": ["dangle@example.com"]}]),
+            "re7@example.com": ("ok", [
+                {"address": "bob@example.com", "class": "mailbox", "mailbox": "bob@example.com",
+                 "via": ["re7@example.com"]}]),
+            "any@catch.test": ("ok", [
+                {"address": "bob@example.com", "class": "mailbox", "mailbox": "bob@example.com",
+                 "via": ["any@catch.test"]}]),
+        }
+        answers = self.objects("resolve", "--json", *cases)
+        for answer, (address, (status, recipients)) in zip(answers, cases.items(), strict=True):
+            self.assertEqual(answer, {"address": address, "status": status, "recipients": recipients})
+
+    def test_exit_status(self):
+        self.foregate("resolve", "alice@example.com", "x@foreign.test", "dangle@example.com")
+        for address in ("nobody@example.com", "loop1@example.com", "<>", "a b@c.test"):
+            self.foregate("resolve", "alice@example.com", address, status=1)
+        self.foregate("-o", "dms.volume=/nonexistent", "resolve", "alice@example.com", status=2)
+        self.assertIn("/nonexistent", self.last_errors)
+
+    def test_statuses_and_errors(self):
+        answers = self.objects("resolve", "--json", "nobody@example.com", "x@foreign.test", "loop1@example.com",
+                               "a b@c.test", "", status=1)
+        self.assertEqual([answer["status"] for answer in answers], ["unknown", "relay", "error", "error", "error"])
+        self.assertEqual([answer.get("error") for answer in answers], [None, None, "loop", "syntax", "syntax"])
+        for answer in answers[2:]:
+            self.assertGreater(len(answer["reason"]), 5)
+            self.assertEqual(answer["recipients"], [])
+
+    def test_stdin_is_answered_line_by_line(self):
+        long_line = b"a" * 200000 + b"@example.com"
+        lines = [b"alice@example.com", b"BOB@example.com\r", b"", b"\xff\xc3\xa4@example.com", b"x\0y@example.com",
+                 long_line, b"nested@example.com"]
+        answers = self.objects("resolve", "--json", "-", input=b"\n".join(lines), status=1)
+        self.assertEqual(len(answers), len(lines))
+        self.assertEqual([answer["status"] for answer in answers[:3]], ["ok", "ok", "error"])
+        self.assertEqual(answers[1]["recipients"][0]["mailbox"], "bob@example.com")
+        self.assertEqual(answers[3]["address"], "\ufffd\u00e4@example.com")
+        self.assertEqual((answers[4]["address"], answers[4]["error"]), ("x\0y@example.com", "syntax"))
+        self.assertEqual(answers[5]["address"], long_line.decode())
+        self.assertEqual(answers[6]["status"], "ok")
+
+    def test_text(self):
+        self.assertEqual(self.foregate("resolve", "nested+x@example.com", "nobody@example.com", "x@foreign.test",
+                                       "re1@example.com", "q@catch.test", "loop2@example.com", status=1), """\
+nested+x@example.com: ok
+    alice+x@example.com: mailbox alice@example.com, via nested+x@example.com (base) > team+x@example.com (base)
+    someone+x@external.test: external, via nested+x@example.com (base) > team+x@example.com (base)
+nobody@example.com: unknown (our domain, nobody has this address)
+x@foreign.test: relay (not our domain, left as it is)
+    x@foreign.test: external
+re1@example.com: ok
+    bob@example.com: mailbox bob@example.com, via re1@example.com (pattern)
+q@catch.test: ok
+    bob@example.com: mailbox bob@example.com, via q@catch.test (catch-all)
+loop2@example.com: error, loop at loop2@example.com: """ + self.loop_reason() + "\n")
+
+    def loop_reason(self):
+        return self.objects("resolve", "--json", "loop2@example.com", status=1)[0]["reason"]
+
+    def test_text_obeys_no_control_characters(self):
+        text = self.foregate("resolve", "-", input=b"\033]0;title\007@example.com\nx\r y@example.com\n", status=1)
+        self.assertEqual([character for character in text if ord(character) < 32 and character != "\n"], [])
+
+    def test_operands(self):
+        (answer,) = self.objects("resolve", "--json", "--", "-x@foreign.test", status=1)
+        self.assertEqual((answer["address"], answer["error"]), ("-x@foreign.test", "syntax"))
+        answers = self.objects("resolve", "alice@example.com", "-", "bob@example.com", "--json",
+                               input=b"team@example.com\n")
+        self.assertEqual([answer["address"] for answer in answers],
+                         ["alice@example.com", "team@example.com", "bob@example.com"])
+
+
+class Check(CommandCase):
+    def findings(self, *arguments, **options):
+        (object,) = self.objects(*arguments, "check", "--json", **options)
+        for finding in object["findings"]:
+            self.assertEqual(set(finding), {"severity", "code", "file", "line", "message", "remedy"})
+            self.assertIn(finding["severity"], ("error", "warning"))
+        return object["findings"]
+
+    def test_a_sound_volume(self):
+        self.write_volume({"postfix-virtual.cf": "team@example.com alice@example.com\n"})
+        self.assertEqual([finding for finding in self.findings() if finding["severity"] == "error"], [])
+        self.assertIn("errors: 0", self.foregate("check"))
+
+    def test_all_faults_of_the_configuration(self):
+        self.write_config("rubbish\nquota.timout = 1s\nstates = -1\n")
+        findings = {finding["line"]: finding for finding in self.findings(status=1)}
+        self.assertEqual([findings[line]["code"] for line in (1, 2, 3)], ["bad-line", "unknown-option", "bad-value"])
+        self.assertEqual({findings[line]["file"] for line in (1, 2, 3)}, {str(self.config)})
+        self.assertEqual(findings[2]["remedy"], "did you mean quota.timeout?")
+        text = self.foregate("check", status=1)
+        self.assertIn(f"{self.config}:2: error: there is no option quota.timout\n    did you mean quota.timeout?\n",
+                      text)
+
+    def test_a_directory_that_does_not_load(self):
+        self.write_volume({"postfix-virtual.cf": "a@example.com bob@example.com\na@example.com alice@example.com\n"})
+        errors = [finding for finding in self.findings(status=1) if finding["severity"] == "error"]
+        self.assertIn(("postfix-virtual.cf", 2), [(Path(error["file"]).name, error["line"]) for error in errors])
+        self.assertIn("postfix-virtual.cf:2: error: ", self.foregate("check", status=1))
+
+    def test_a_volume_that_is_not_there(self):
+        (finding,) = self.findings("-o", "dms.volume=/nonexistent", status=1)
+        self.assertEqual(finding["severity"], "error")
+        self.assertIn("/nonexistent", finding["file"] + finding["message"])
+
+
+if __name__ == "__main__":
+    unittest.main()
