@@ -6,7 +6,7 @@ local sandbox = ...
 
 local STAGES = { connect = true, helo = true, mail = true, rcpt = true, data = true, headers = true,
     finish = true }
-local FIELDS = { name = true, settings = true }
+local FIELDS = { name = true, settings = true, switch = true }
 local SETTING_FIELDS = { choices = true, dms = true }
 
 local function fail(file, ...)
@@ -63,6 +63,22 @@ local function settings(file, declared)
     return list
 end
 
+-- The names of the settings that switch the rule: while all of them are no or off, it does nothing.
+local function switch(file, names, declared)
+    if names == nil then
+        return nil
+    elseif type(names) ~= "string" or #names > 100 then
+        fail(file, "switch is a text: names of settings")
+    end
+    for name in names:gmatch("%S+") do
+        local content = type(declared) == "table" and declared[name]
+        if not content or content[1] ~= "bool" and content[1] ~= "choice" then
+            fail(file, "switch = %s: there is no bool or choice of that name", name)
+        end
+    end
+    return names
+end
+
 local function load(chunk, name, file)
     local rule = chunk()
     if type(rule) ~= "table" then
@@ -85,7 +101,8 @@ local function load(chunk, name, file)
     if next(handlers) == nil then
         fail(file, "the rule has no handler: it would never do anything")
     end
-    return { handlers = handlers, settings = settings(file, rule.settings) }
+    local declared = settings(file, rule.settings)
+    return { handlers = handlers, settings = declared, switch = switch(file, rule.switch, rule.settings) }
 end
 
 return { load = load, freeze = sandbox.freeze, environment = sandbox.globals }

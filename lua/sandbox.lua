@@ -37,23 +37,26 @@ end
 
 local text = copy(string, "byte char find format gmatch gsub len lower match rep reverse sub upper")
 
--- A match may try every length of every repetition at every place of the subject: the exponent of
--- its cost. Sets and escapes are no repetitions. Patterns are few; what they cost is remembered.
+-- A match may try every length of every repetition, with and without every optional part, at every
+-- place of the subject. Sets and escapes are no repetitions. Patterns are few; what they cost is
+-- remembered.
 local gsub = string.gsub
-local exponents, remembered = {}, 0
+local costs, remembered = {}, 0
 
-local function exponent(pattern)
-    local known = exponents[pattern]
+local function cost_of(pattern)
+    local known = costs[pattern]
     if known then
         return known
     end
     local bare = gsub(gsub(pattern, "%%.", ""), "%[%^?.[^%]]*%]", "")
     local _, repetitions = gsub(bare, "[*+-]", "")
+    local _, options = gsub(bare, "%?", "")
     local places = pattern:byte(1) == 94 and 0 or 1 -- ^
+    local cost = { exponent = repetitions + places, factor = 2.0 ^ options }
     if remembered < 1000 then
-        exponents[pattern], remembered = repetitions + places, remembered + 1
+        costs[pattern], remembered = cost, remembered + 1
     end
-    return repetitions + places
+    return cost
 end
 
 local function capped(name)
@@ -62,7 +65,9 @@ local function capped(name)
         if #subject > PATTERN_SUBJECT_BYTES or #pattern > PATTERN_BYTES then
             error("string." .. name .. " takes a subject of at most " .. PATTERN_SUBJECT_BYTES ..
                 " bytes; use string.find(s, text, 1, true) or string.sub on longer ones", 2)
-        elseif (#subject + 1) ^ exponent(pattern) > PATTERN_STEPS then
+        end
+        local cost = cost_of(pattern)
+        if cost.factor * (#subject + 1) ^ cost.exponent > PATTERN_STEPS then
             error("string." .. name .. ": too many repetitions in \"" .. pattern .. "\" for " ..
                 #subject .. " bytes: anchor it with ^, or cut the subject with string.sub", 2)
         end

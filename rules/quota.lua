@@ -148,6 +148,7 @@ end
 
 return {
     name = "quota",
+    switch = "enabled",
     settings = {
         enabled = { "bool", "yes", dms = "ENABLE_QUOTAS", "full mailboxes are refused" },
         on_failure = { "choice", "continue", choices = "continue defer",

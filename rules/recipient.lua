@@ -12,12 +12,11 @@ local function refuse(recipient, settings, detail)
     return make(reply.code, reply.xcode, text:sub(1, REPLY_BYTES), detail)
 end
 
-local function expansion_failed(recipient, expansion)
+local function expansion_failed(expansion)
     log.warning("alias cannot be expanded", {
         alias = expansion.fault_address,
         error = expansion.error,
         reason = expansion.fault_reason,
-        recipient = recipient.address.text,
     })
     local detail = { alias = expansion.fault_address, error = expansion.error,
         reason = expansion.fault_reason }
@@ -79,7 +78,7 @@ return {
         if not expansion then
             return nil
         elseif expansion.status == "error" then
-            return expansion_failed(recipient, expansion)
+            return expansion_failed(expansion)
         elseif expansion.status ~= "unknown" then
             -- A foreign address too: whoever may relay (the server has judged that) may have
             -- named one that aliases of ours take.

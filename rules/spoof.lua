@@ -115,7 +115,7 @@ end
 local function header_from(session, message, settings)
     if not session.login then
         return stranger_from(session, message, settings)
-    elseif settings.header_from == "off" then
+    elseif not settings.enabled or settings.header_from == "off" then
         return nil
     end
     local problem = headers_problem(session, message, settings)
@@ -135,6 +135,7 @@ end
 
 return {
     name = "spoof",
+    switch = "enabled own_domain",
     settings = {
         enabled = { "bool", "no", dms = "SPOOF_PROTECTION",
             "a login may only send as addresses it owns" },
@@ -149,10 +150,11 @@ return {
             "strangers with one of our domains in the envelope sender or in From:" },
     },
     mail = function(session, message, settings)
-        if session.login then
+        if not session.login then
+            return own_domain(session, message, settings)
+        elseif settings.enabled then
             return envelope(session, message, settings)
         end
-        return own_domain(session, message, settings)
     end,
     headers = function(session, message, settings)
         remove_marks(message)

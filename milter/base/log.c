@@ -103,6 +103,16 @@ static bool needs_quotes(const char *text, size_t length)
     return length == 0;
 }
 
+enum log_level log_level_find(const char *name)
+{
+    for (int i = LOG_ERROR; i <= LOG_DEBUG; i++) {
+        if (strcmp(log_level_name((enum log_level)i), name) == 0) {
+            return (enum log_level)i;
+        }
+    }
+    return LOG_INFO;
+}
+
 void log_begin(struct log_line *line, enum log_level level, const char *event)
 {
     line->length = 0;

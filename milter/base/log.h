@@ -44,5 +44,6 @@ void log_message(enum log_level level, const char *event, const char *format, ..
     __attribute__((format(printf, 3, 4)));
 
 const char *log_level_name(enum log_level level);
+enum log_level log_level_find(const char *name); /* LOG_INFO for no name of a level */
 
 #endif

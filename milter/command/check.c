@@ -10,6 +10,7 @@
 #include "base/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char help[] =
@@ -24,14 +25,33 @@ static const char help[] =
     "\n"
     "Exit status: 0 nothing or warnings only, 1 an error, 2 the check itself failed.\n";
 
+/* Lua's messages name the place themselves: `.../quota.lua:12: text`. */
+static void add_rule_finding(struct finding_list *findings, const struct error *error)
+{
+    char *text = arena_copy(findings->arena, error->text);
+    char *end = strstr(text, ".lua:");
+    const char *file = "";
+    const char *message = text;
+    int line = 0;
+    if (end != NULL) {
+        end += strlen(".lua");
+        *end++ = '\0';
+        line = (int)strtol(end, &end, 10);
+        const char *blank = strrchr(text, ' ');
+        file = blank != NULL ? blank + 1 : text;
+        message = end + strspn(end, ": ");
+    }
+    finding_add(
+        findings, FINDING_ERROR, "rule", file, line, message,
+        "mend it; until then the rules that run stay in use, or `run` does not start");
+}
+
 /* Rules come first: only with their settings declared is the table of options complete. */
 static void check_config(struct config *config, struct finding_list *findings)
 {
     struct error error;
     if (!generation_declare(config, &error)) {
-        finding_add(
-            findings, FINDING_ERROR, "rule", "", 0, error.text,
-            "mend it; until then the rules that run stay in use, or `run` does not start");
+        add_rule_finding(findings, &error);
     }
     struct config_fault *faults = NULL;
     size_t count = config_faults(config, findings->arena, &faults);

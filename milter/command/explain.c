@@ -179,6 +179,17 @@ static void play(struct transaction *transaction, struct arena *arena,
     explanation->decisions = *transaction_decisions(transaction);
 }
 
+/* The decisions are printed anyway; what else rules log, and failures of services, is shown
+ * from warning on, or from what the operator asked for. */
+static void configure_log(const struct config *config)
+{
+    enum log_level level = LOG_WARNING;
+    if (config_is_set(config, "log.level")) {
+        level = log_level_find(config_text(config, "log.level"));
+    }
+    log_configure(level, LOG_FORMAT_TEXT);
+}
+
 static int explain(struct config *config, struct arena *arena,
                    const struct request_values *values)
 {
@@ -195,7 +206,7 @@ static int explain(struct config *config, struct arena *arena,
         return options_fail("explain", &error);
     }
     parts.transactions.record_all = true;
-    log_configure(LOG_ERROR, LOG_FORMAT_TEXT);
+    configure_log(config);
     struct explanation explanation = {
         .recipients =
             arena_array(arena, values->recipient_count + 1, sizeof(struct verdict)),

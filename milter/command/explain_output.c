@@ -191,16 +191,24 @@ static void print_decisions(struct arena *arena, const struct decision_list *dec
     }
 }
 
+static void print_part(struct arena *arena, const char *label, const char *text)
+{
+    if (text != NULL) {
+        printf(" %s%s", label, printable(arena, text));
+    }
+}
+
 static void print_edit(struct arena *arena, const struct edit *edit)
 {
     printf("  %s", edit_kind_name(edit->kind));
-    const char *const parts[] = {edit->address, edit->orcpt, edit->notify, edit->name,
-                                 edit->value};
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        if (parts[i] != NULL) {
-            printf(" %s", printable(arena, parts[i]));
-        }
+    print_part(arena, "", edit->address);
+    print_part(arena, "orcpt=", edit->orcpt);
+    print_part(arena, "notify=", edit->notify);
+    print_part(arena, "", edit->name);
+    if (edit->kind == EDIT_SET_HEADER || edit->kind == EDIT_DELETE_HEADER) {
+        printf(" %d", edit->index);
     }
+    print_part(arena, "", edit->value);
     printf("\n");
 }
 

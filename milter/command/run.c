@@ -31,15 +31,9 @@ enum { DRAIN_MS = 25000 };
 
 static void configure_log(const struct config *config)
 {
-    const char *name = config_text(config, "log.level");
-    enum log_level level = LOG_INFO;
-    for (int i = LOG_ERROR; i <= LOG_DEBUG; i++) {
-        if (strcmp(log_level_name((enum log_level)i), name) == 0) {
-            level = (enum log_level)i;
-        }
-    }
     bool json = strcmp(config_text(config, "log.format"), "json") == 0;
-    log_configure(level, json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
+    log_configure(log_level_find(config_text(config, "log.level")),
+                  json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
 }
 
 static void log_start(const struct config *config, const struct parts *parts)

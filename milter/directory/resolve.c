@@ -253,7 +253,7 @@ static void end_search(struct resolve *resolve)
     case PHASE_EXPAND_NEXT:
     case PHASE_FINAL_NEXT:
     case PHASE_DONE:
-        assert(!"no search is under way");
+        assert(false && "no search is under way");
     }
 }
 
@@ -286,7 +286,7 @@ static void end_search_with(struct resolve *resolve, const char *value)
     case PHASE_EXPAND_NEXT:
     case PHASE_FINAL_NEXT:
     case PHASE_DONE:
-        assert(!"no search is under way");
+        assert(false && "no search is under way");
     }
 }
 

@@ -74,7 +74,7 @@ struct answer snapshot_answer(const struct snapshot *snapshot,
                    ? pattern_table_find(snapshot->patterns, question->key, arena)
                    : (struct answer){.kind = ANSWER_NOT_FOUND};
     }
-    assert(!"a question of unknown kind");
+    assert(false && "a question of unknown kind");
     return (struct answer){.kind = ANSWER_FAILED, .reason = "unknown question"};
 }
 

@@ -14,8 +14,9 @@ struct group {
     const struct recipient *first;
     bool edited;         /* every member was replaced */
     bool kept;           /* it wants itself: it is not deleted, only added to */
-    const char **wanted; /* external forms */
-    size_t wanted_count;
+    const char **wanted; /* external forms, each once */
+    size_t wanted_count, wanted_size;
+    struct key_set *wanted_set;
     size_t added_count; /* edits made for it */
 };
 
@@ -36,7 +37,8 @@ struct builder {
     struct group *groups;
     size_t group_count;
     struct key_set *wanted; /* everything that may receive the message because of an edit */
-    struct key_set *covered; /* everything that does receive it */
+    struct key_set *covered;  /* everything that does receive it */
+    struct key_set *left_out; /* would have received it without the edits */
     struct candidate *candidates;
     size_t candidate_count;
     struct edit_list *list;
@@ -179,6 +181,23 @@ static int compare_recipients(const void *left, const void *right)
     return strcmp((*a)->address.key, (*b)->address.key);
 }
 
+/* A client may name one alias in a thousand spellings: what they all want is kept once. */
+static void group_add_wanted(struct arena *arena, struct group *group, const char *address)
+{
+    if (!key_set_add(group->wanted_set, address)) {
+        return;
+    }
+    if (group->wanted_count == group->wanted_size) {
+        group->wanted_size = group->wanted_size * 2 + 4;
+        const char **wanted = arena_array(arena, group->wanted_size, sizeof *wanted);
+        for (size_t i = 0; i < group->wanted_count; i++) {
+            wanted[i] = group->wanted[i];
+        }
+        group->wanted = wanted;
+    }
+    group->wanted[group->wanted_count++] = address;
+}
+
 static void group_add_member(struct builder *builder, struct group *group,
                              const struct recipient *recipient)
 {
@@ -186,21 +205,12 @@ static void group_add_member(struct builder *builder, struct group *group,
         group->first = recipient;
         group->key = recipient->address.key;
         group->edited = true;
+        group->wanted_set = key_set_new(builder->arena);
     }
     group->edited = group->edited && recipient->replaced;
-    if (!group->edited) {
-        return;
+    for (size_t i = 0; group->edited && i < recipient->replacement_count; i++) {
+        group_add_wanted(builder->arena, group, recipient->replacement[i]);
     }
-    size_t total = group->wanted_count + recipient->replacement_count;
-    const char **wanted = arena_array(builder->arena, total + 1, sizeof *wanted);
-    for (size_t i = 0; i < group->wanted_count; i++) {
-        wanted[i] = group->wanted[i];
-    }
-    for (size_t i = 0; i < recipient->replacement_count; i++) {
-        wanted[group->wanted_count + i] = recipient->replacement[i];
-    }
-    group->wanted = wanted;
-    group->wanted_count = total;
 }
 
 static void make_groups(struct builder *builder)
@@ -226,32 +236,47 @@ static void make_groups(struct builder *builder)
     }
 }
 
-/* A group that wants itself stays in the envelope; then everything it expands to is wanted.
- */
-static bool keep_itself(struct builder *builder, struct group *group)
+/* Who of an edited group's old recipients is not among its new ones. A group that wants
+ * itself stays in the envelope; then nobody may be left out of it. */
+static bool cover_edited(struct builder *builder, struct group *group)
 {
-    struct key_set *wanted = key_set_new(builder->arena);
     for (size_t i = 0; i < group->wanted_count; i++) {
-        key_set_add(wanted, group->wanted[i]);
+        key_set_add(builder->wanted, group->wanted[i]);
     }
-    if (!key_set_has(wanted, group->key)) {
-        return true;
+    group->kept = key_set_has(group->wanted_set, group->key);
+    const char **addresses = NULL;
+    size_t count = 0;
+    if (!expand(builder, group->first->address.external, &addresses, &count) &&
+        group->kept) {
+        return false;
     }
+    for (size_t i = 0; i < count; i++) {
+        if (key_set_has(group->wanted_set, addresses[i])) {
+            if (group->kept) {
+                key_set_add(builder->covered, addresses[i]);
+            }
+        } else if (group->kept) {
+            return error_set(
+                builder->error, ERROR_RULE,
+                "%s cannot keep itself and leave out %s: the server expands it again",
+                group->first->address.external, addresses[i]);
+        } else {
+            key_set_add(builder->left_out, addresses[i]);
+        }
+    }
+    return true;
+}
+
+static bool cover_kept(struct builder *builder, const struct group *group)
+{
     const char **addresses;
     size_t count;
     if (!expand(builder, group->first->address.external, &addresses, &count)) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        if (!key_set_has(wanted, addresses[i])) {
-            return error_set(
-                builder->error, ERROR_RULE,
-                "%s cannot keep itself and leave out %s: the server expands it again",
-                group->first->address.external, addresses[i]);
-        }
         key_set_add(builder->covered, addresses[i]);
     }
-    group->kept = true;
     return true;
 }
 
@@ -259,22 +284,8 @@ static bool cover_groups(struct builder *builder)
 {
     for (size_t i = 0; i < builder->group_count; i++) {
         struct group *group = &builder->groups[i];
-        if (group->edited) {
-            for (size_t j = 0; j < group->wanted_count; j++) {
-                key_set_add(builder->wanted, group->wanted[j]);
-            }
-            if (!keep_itself(builder, group)) {
-                return false;
-            }
-            continue;
-        }
-        const char **addresses;
-        size_t count;
-        if (!expand(builder, group->first->address.external, &addresses, &count)) {
+        if (!(group->edited ? cover_edited(builder, group) : cover_kept(builder, group))) {
             return false;
-        }
-        for (size_t j = 0; j < count; j++) {
-            key_set_add(builder->covered, addresses[j]);
         }
     }
     return true;
@@ -361,44 +372,32 @@ static void delete_groups(struct builder *builder)
     }
 }
 
+static int compare_key(const void *key, const void *group)
+{
+    return strcmp(key, ((const struct group *)group)->key);
+}
+
 /* Postfix takes an added record that equals a deleted one in address and ORCPT for a
  * duplicate, and loses it. */
 static bool is_lost_as_duplicate(const struct builder *builder,
                                  const struct candidate *candidate, const char *orcpt)
 {
     const char *key = text_fold_copy(builder->arena, candidate->address);
-    for (size_t i = 0; i < builder->group_count; i++) {
-        const struct group *group = &builder->groups[i];
-        if (group->edited && !group->kept && strcmp(group->key, key) == 0) {
-            return orcpt != NULL &&
-                   text_equal_folded(orcpt,
-                                     original_recipient(builder->arena, group->first));
-        }
-    }
-    return false;
-}
-
-/* Then it is a recipient, not an alias for others, and whoever else it leads to must be
- * wanted by name. */
-static bool expands_to_itself(const struct candidate *candidate)
-{
-    for (size_t i = 0; i < candidate->cover_count; i++) {
-        if (text_equal_folded(candidate->covers[i], candidate->address)) {
-            return true;
-        }
-    }
-    return false;
+    const struct group *group =
+        bsearch(key, builder->groups, builder->group_count, sizeof *group, compare_key);
+    return group != NULL && group->edited && !group->kept && orcpt != NULL &&
+           text_equal_folded(orcpt, original_recipient(builder->arena, group->first));
 }
 
 static bool add_candidate(struct builder *builder, const struct candidate *candidate)
 {
     bool is_covered = true;
-    bool is_final = expands_to_itself(candidate);
     for (size_t i = 0; i < candidate->cover_count; i++) {
         const char *address = candidate->covers[i];
         bool reached = key_set_has(builder->covered, address);
         is_covered = is_covered && reached;
-        if (!reached && is_final && !key_set_has(builder->wanted, address)) {
+        if (!reached && key_set_has(builder->left_out, address) &&
+            !key_set_has(builder->wanted, address)) {
             return error_set(
                 builder->error, ERROR_RULE,
                 "adding %s would also deliver to %s: the server expands it again",
@@ -478,6 +477,7 @@ bool plan_build(const struct plan *plan, struct recipient *const *recipients, si
         .arena = arena,
         .wanted = key_set_new(arena),
         .covered = key_set_new(arena),
+        .left_out = key_set_new(arena),
         .list = list,
         .error = error,
     };

@@ -3,6 +3,8 @@
 #include "script/api.h"
 
 #include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { VALUE_DEPTH = 8, VALUE_ENTRIES = 20000 };
 
@@ -44,6 +46,20 @@ void value_push(lua_State *L, const struct value *value)
 static struct value get(lua_State *L, int index, struct arena *arena, int depth,
                         int *entries);
 
+/* Lua gives the entries of a table in any order; records and tests want one. */
+static int compare_entries(const void *left, const void *right)
+{
+    const struct value *a = &((const struct value_entry *)left)->key;
+    const struct value *b = &((const struct value_entry *)right)->key;
+    if (a->type == VALUE_INTEGER && b->type == VALUE_INTEGER) {
+        return (a->integer > b->integer) - (a->integer < b->integer);
+    }
+    if (a->type == VALUE_TEXT && b->type == VALUE_TEXT) {
+        return strcmp(a->text.bytes, b->text.bytes);
+    }
+    return (int)a->type - (int)b->type;
+}
+
 /* Entries are appended without a search: the keys of a Lua table are distinct. */
 static struct value get_table(lua_State *L, int index, struct arena *arena, int depth,
                               int *entries)
@@ -66,6 +82,7 @@ static struct value get_table(lua_State *L, int index, struct arena *arena, int 
         entry->key = get(L, lua_gettop(L) - 1, arena, 0, entries);
         entry->value = get(L, lua_gettop(L), arena, depth - 1, entries);
     }
+    qsort(table.table.entries, count, sizeof *table.table.entries, compare_entries);
     return table;
 }
 

@@ -193,8 +193,11 @@ bool ruleset_declare(const struct ruleset *ruleset, struct state *state,
 {
     lua_State *L = state->L;
     for (size_t i = 0; i < ruleset->count; i++) {
-        const struct rule *rule = &ruleset->rules[i];
+        struct rule *rule = &ruleset->rules[i];
         lua_rawgeti(L, LUA_REGISTRYINDEX, state->manifest_refs[i]);
+        const char *switches = field(L, "switch");
+        snprintf(rule->switches, sizeof rule->switches, "%s",
+                 switches != NULL ? switches : "");
         lua_getfield(L, -1, "settings");
         lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
         bool ok = declare_common(rule, config, error);
@@ -221,6 +224,34 @@ static const char *rule_or_global(const struct config *config, const struct rule
     return value != NULL ? value : config_text(config, name);
 }
 
+static bool is_on(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config_count(config); i++) {
+        const struct option *option = config_option(config, i);
+        if (strcmp(option->name, name) == 0) {
+            const char *value = config_text(config, name);
+            return option->type == OPTION_BOOL ? config_bool(config, name)
+                                               : value != NULL && strcmp(value, "off") != 0;
+        }
+    }
+    return false;
+}
+
+/* On without a switch, or when one of the settings it names is neither no nor off. */
+static bool is_enabled(const struct config *config, const struct rule *rule)
+{
+    char names[sizeof rule->switches];
+    snprintf(names, sizeof names, "%s", rule->switches);
+    bool enabled = names[0] == '\0';
+    char *rest = names;
+    for (char *name; !enabled && (name = next_word(&rest)) != NULL;) {
+        char option[OPTION_NAME_BYTES];
+        snprintf(option, sizeof option, "%s.%s", rule->name, name);
+        enabled = is_on(config, option);
+    }
+    return enabled;
+}
+
 void ruleset_configure(struct ruleset *ruleset, const struct config *config)
 {
     for (size_t i = 0; i < ruleset->count; i++) {
@@ -228,10 +259,7 @@ void ruleset_configure(struct ruleset *ruleset, const struct config *config)
         rule->shadow = strcmp(rule_or_global(config, rule, "mode"), "shadow") == 0;
         rule->defer_on_error =
             strcmp(rule_or_global(config, rule, "on_error"), "defer") == 0;
-        char enabled[OPTION_NAME_BYTES];
-        snprintf(enabled, sizeof enabled, "%s.enabled", rule->name);
-        rule->enabled =
-            !config_is_declared(config, enabled) || config_bool(config, enabled);
+        rule->enabled = is_enabled(config, rule);
     }
 }
 

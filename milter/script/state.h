@@ -11,13 +11,15 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-enum { RULE_NAME_BYTES = 64 };
+enum { RULE_NAME_BYTES = 64, SWITCH_BYTES = 128 };
 
 /* What all states of a generation share of a rule. */
 struct rule {
     char name[RULE_NAME_BYTES];
     char *file;
-    bool enabled; /* its own setting `enabled`, where it has one */
+    char
+        switches[SWITCH_BYTES]; /* settings that switch it, blanks between; "": always on */
+    bool enabled;
     bool shadow;
     bool defer_on_error;
     bool handles[STAGE_COUNT];
