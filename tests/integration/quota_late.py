@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Messages whose size is not known, or not told truly, at RCPT."""
+
+from scenario import FULL, OK, STOCK_FULL, Scenario, starts
+from lab import account_lines, make_message
+
+VOLUME = {
+    "postfix-accounts.cf": account_lines("full@example.com", "ok@example.com"),
+    "postfix-virtual.cf": "basic@example.com full@example.com\nmulti@example.com full@example.com, ok@example.com\n",
+    "dovecot-quotas.cf": "full@example.com:20k\n",
+}
+USAGE, LARGE = 9 * 1024, 30000
+
+
+def send(lab, name, recipients, port, size=LARGE, parameters=()):
+    message = make_message(name, size=size)
+    return lab.send(f"{name.replace(' ', '-')}@external.test".lower(), recipients, message, port=port,
+                    mail_parameters=parameters)
+
+
+def bounces(lab, name):
+    lab.postfix.wait_empty()
+    return len(lab.sink.bounces(f"{name.replace(' ', '-')}@external.test".lower()))
+
+
+def one_recipient(scenario, lab):
+    for recipient in ("full@example.com", "basic@example.com"):
+        name = f"today Q23 {recipient.partition('@')[0]}"
+        dialogue = send(lab, name, recipient, lab.stock_mx)
+        scenario.check(f"{name}: RCPT", dialogue.rcpt[0], OK)
+        scenario.check(f"{name}: end of message", dialogue.end, OK)
+        scenario.check(f"{name}: bounces", bounces(lab, name), 1)
+
+        name = f"foregate Q23 {recipient.partition('@')[0]}"
+        dialogue = send(lab, name, recipient, lab.mx)
+        scenario.check(f"{name}: RCPT", dialogue.rcpt[0], OK)
+        scenario.check(f"{name}: end of message", dialogue.end, FULL)
+        scenario.check(f"{name}: bounces", bounces(lab, name), 0)
+
+        name = f"foregate lying {recipient.partition('@')[0]}"
+        dialogue = send(lab, name, recipient, lab.mx, parameters=["SIZE=1000"])
+        scenario.check(f"{name}: RCPT", dialogue.rcpt[0], OK)
+        scenario.check(f"{name}: end of message", dialogue.end, FULL)
+        scenario.check(f"{name}: bounces", bounces(lab, name), 0)
+
+        name = f"foregate Q23b {recipient.partition('@')[0]}"
+        dialogue = send(lab, name, recipient, lab.mx, parameters=[f"SIZE={LARGE}"])
+        scenario.check(f"{name}: RCPT", dialogue.rcpt[0], FULL)
+
+    dialogue = send(lab, "today Q23b", "full@example.com", lab.stock_mx, parameters=[f"SIZE={LARGE}"])
+    scenario.check("today Q23b: RCPT", dialogue.rcpt[0], STOCK_FULL)
+    for side, port in (("today", lab.stock_mx), ("foregate", lab.mx)):
+        dialogue = send(lab, f"{side} Q23c", "ok@example.com", port, parameters=["SIZE=20000000"])
+        scenario.check(f"{side} Q23c: MAIL", dialogue.mail, starts("552 5.3.4 Message size exceeds fixed limit"))
+
+
+def with_others(scenario, lab):
+    """The full one cannot be refused alone any more; it must not bounce, nobody may get a second copy, and
+    ok@ gets the message exactly when the client was told so."""
+    for name, recipients in (("foregate late two", ["full@example.com", "ok@example.com"]),
+                             ("foregate late group", ["multi@example.com"])):
+        dialogue = send(lab, name, recipients, lab.mx)
+        scenario.check(f"{name}: RCPT", [reply.code for reply in dialogue.rcpt], [250] * len(recipients))
+        scenario.check(f"{name}: bounces", bounces(lab, name), 0)
+        scenario.check(f"{name}: copies for ok@", len(lab.copies("ok@example.com", name)), int(dialogue.queued))
+    scenario.check("group: left out, not refused", dialogue.end, OK)
+
+
+def what_fits(scenario, lab):
+    name = "foregate fits"
+    dialogue = send(lab, name, "basic@example.com", lab.mx, size=3000)
+    scenario.check(f"{name}: end of message", dialogue.end, OK)
+    scenario.check(f"{name}: copies", len(lab.copies("full@example.com", name)), 1)
+
+
+def main():
+    scenario = Scenario()
+    with scenario.lab(VOLUME) as lab:
+        lab.fill("full@example.com", USAGE)
+        one_recipient(scenario, lab)
+        with_others(scenario, lab)
+        what_fits(scenario, lab)
+    scenario.end()
+
+
+main()
