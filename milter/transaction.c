@@ -11,7 +11,7 @@
 
 /* Recipients and their expansions are kept until the end of the message; this is far above
  * what a thousand ordinary recipients need. */
-enum { MESSAGE_ARENA_BYTES = 64 << 20 };
+enum { MESSAGE_ARENA_BYTES = 48 << 20 };
 
 struct transaction {
     const struct transaction_settings *settings;

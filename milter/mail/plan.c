@@ -12,8 +12,8 @@
 struct group {
     const char *key;
     const struct recipient *first;
-    bool edited;         /* every member was replaced */
-    bool kept;           /* it wants itself: it is not deleted, only added to */
+    bool edited; /* every member was replaced: else it stays, and is only added to */
+    bool kept;   /* it wants itself: it is not deleted, only added to */
     const char **wanted; /* external forms, each once */
     size_t wanted_count, wanted_size;
     struct key_set *wanted_set;
@@ -208,7 +208,7 @@ static void group_add_member(struct builder *builder, struct group *group,
         group->wanted_set = key_set_new(builder->arena);
     }
     group->edited = group->edited && recipient->replaced;
-    for (size_t i = 0; group->edited && i < recipient->replacement_count; i++) {
+    for (size_t i = 0; recipient->replaced && i < recipient->replacement_count; i++) {
         group_add_wanted(builder->arena, group, recipient->replacement[i]);
     }
 }
@@ -240,9 +240,6 @@ static void make_groups(struct builder *builder)
  * itself stays in the envelope; then nobody may be left out of it. */
 static bool cover_edited(struct builder *builder, struct group *group)
 {
-    for (size_t i = 0; i < group->wanted_count; i++) {
-        key_set_add(builder->wanted, group->wanted[i]);
-    }
     group->kept = key_set_has(group->wanted_set, group->key);
     const char **addresses = NULL;
     size_t count = 0;
@@ -284,6 +281,9 @@ static bool cover_groups(struct builder *builder)
 {
     for (size_t i = 0; i < builder->group_count; i++) {
         struct group *group = &builder->groups[i];
+        for (size_t j = 0; j < group->wanted_count; j++) {
+            key_set_add(builder->wanted, group->wanted[j]);
+        }
         if (!(group->edited ? cover_edited(builder, group) : cover_kept(builder, group))) {
             return false;
         }
@@ -318,13 +318,13 @@ static bool collect_candidates(struct builder *builder)
 {
     size_t total = builder->plan->added_count;
     for (size_t i = 0; i < builder->group_count; i++) {
-        total += builder->groups[i].edited ? builder->groups[i].wanted_count : 0;
+        total += builder->groups[i].wanted_count;
     }
     builder->candidates =
         arena_array(builder->arena, total + 1, sizeof *builder->candidates);
     for (size_t i = 0; i < builder->group_count; i++) {
         struct group *group = &builder->groups[i];
-        for (size_t j = 0; group->edited && j < group->wanted_count; j++) {
+        for (size_t j = 0; j < group->wanted_count; j++) {
             if (!candidate_add(builder, group, group->wanted[j])) {
                 return false;
             }

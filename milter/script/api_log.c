@@ -6,6 +6,9 @@
 
 #include <lauxlib.h>
 
+/* Of one call of a rule: a loop must not fill the disk. */
+enum { CALL_LINES = 100 };
+
 enum { FIELD_COUNT = 32, FIELD_NAME_BYTES = 32 };
 
 static bool name_is_valid(const char *name)
@@ -42,7 +45,10 @@ static int write_line(lua_State *L, enum log_level level)
 {
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length);
-    const struct call *call = call_of(L);
+    struct call *call = call_of(L);
+    if (call != NULL && ++call->log_lines > CALL_LINES) {
+        return 0;
+    }
     struct log_line line;
     log_begin(&line, level, "rule");
     if (call != NULL && call->rule != NULL && call->stage_call != NULL) {
@@ -56,6 +62,9 @@ static int write_line(lua_State *L, enum log_level level)
         if (stage->recipient != NULL) {
             log_text(&line, "recipient", stage->recipient->address.external);
         }
+    }
+    if (call != NULL && call->log_lines == CALL_LINES) {
+        log_text(&line, "note", "the last line of this call: it logs too much");
     }
     log_bytes(&line, "text", text, length);
     if (!lua_isnoneornil(L, 2)) {

@@ -9,6 +9,7 @@
 #include "script/await.h"
 
 #include <lauxlib.h>
+#include <string.h>
 
 /* First the message with some headroom, for a lease; if that is refused, the message alone.
  */
@@ -67,7 +68,9 @@ static int check_ask(lua_State *L, struct call *call, struct check *check, int i
 static int quota_check(lua_State *L)
 {
     struct call *call = api_call(L);
-    const char *mailbox = luaL_checkstring(L, 1);
+    size_t length;
+    const char *mailbox = luaL_checklstring(L, 1, &length);
+    luaL_argcheck(L, strlen(mailbox) == length, 1, "no mailbox has a NUL in its name");
     lua_Integer bytes = luaL_checkinteger(L, 2);
     luaL_argcheck(L, bytes >= 0 && bytes <= INT64_MAX / 4, 2, "no size");
     lua_settop(L, 2);

@@ -399,6 +399,7 @@ static bool decide(struct call *call, size_t rule)
     clock_gettime(CLOCK_MONOTONIC, &begin);
     call->id = call->state->next_call_id++;
     call->limit_hit = false;
+    call->log_lines = 0;
     struct verdict verdict;
     struct error error = {0};
     if (!run_rule(call, rule, &verdict, &error)) {

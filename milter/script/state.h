@@ -51,6 +51,7 @@ struct call {
     int64_t instructions_left;
     int64_t deadline_ms; /* monotonic */
     bool limit_hit;
+    int log_lines;
 };
 
 struct state *state_new(size_t memory_limit, const char *library_path, struct error *error);

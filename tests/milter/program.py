@@ -24,7 +24,12 @@ SOURCE = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("FOREGATE") or str(SOURCE / "build/dev/foregate")
 SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:)")
 
+# A long jump out of Debian's Lua, as every wait of a rule makes, leaves frames on the thread sanitizer's shadow stack:
+# thousands of waits on one thread cost it gigabytes.
+THREAD_SANITIZER = Path(BINARY).is_file() and b"__tsan_init" in Path(BINARY).read_bytes()
+
 START_LIMIT = 30.0
+MEMORY_LIMIT_KIB = 3 << 20  # the program is killed before the machine suffers
 STOP_LIMIT = 30.0  # the promise of SIGTERM
 
 ACCOUNTS = ("full", "full2", "ok", "alice", "bob", "carol", "small")
@@ -73,7 +78,8 @@ def wait_until(true, limit, what):
 
 
 class Program:
-    def __init__(self, *, quota=None, tcp=False, options=None, rules=None, volume=None, start=True, listen=None):
+    def __init__(self, *, quota=None, tcp=False, options=None, rules=None, volume=None, start=True, listen=None,
+                 memory_limit_kib=MEMORY_LIMIT_KIB):
         """`options` are lines of foregate.conf; `rules` are rule files of the test, `volume` replaces files of the
         config volume (None: no such file). Names in `rules` are also put into the order, after the shipped ones,
         unless `options` has an order of its own."""
@@ -107,10 +113,15 @@ class Program:
         self.write_config()
         self.process = None
         self.end_checked = False
+        self.memory_limit_kib = memory_limit_kib
         self.lines = []
         self.logged = threading.Condition()
         if start:
-            self.start()
+            try:
+                self.start()
+            except Failed:
+                shutil.rmtree(self.directory, ignore_errors=True)
+                raise
 
     def __enter__(self):
         return self
@@ -158,6 +169,24 @@ class Program:
             env={name: os.environ[name] for name in keep if name in os.environ})
         self.reader = threading.Thread(target=self._collect, args=(self.process.stderr,), daemon=True)
         self.reader.start()
+        threading.Thread(target=self._guard_memory, args=(self.process,), daemon=True).start()
+
+    def _guard_memory(self, process):
+        pause = threading.Event()
+        while process.poll() is None:
+            if (self.peak_kib or 0) > self.memory_limit_kib:
+                process.kill()
+            pause.wait(0.02)
+
+    @property
+    def peak_kib(self):
+        """Peak resident memory; None when the process is gone."""
+        try:
+            status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return None
+        peak = re.search(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)
+        return int(peak.group(1)) if peak else None
 
     def start(self):
         """Returns once a milter session can be negotiated."""

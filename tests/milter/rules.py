@@ -1,10 +1,7 @@
 #!/usr/bin/env python3
 """Rules that misbehave: `on_error` decides, the log names the line, and the next transaction works."""
 
-import re
-import threading
 import time
-from pathlib import Path
 
 from cases import case, equal, holds, run
 from driver import Gone, Silent
@@ -179,15 +176,6 @@ PEAK_LIMIT_KIB = 600 * 1024  # a Lua state has 64 MiB; the sanitizers need their
 KILL_LIMIT_KIB = 1200 * 1024  # before the machine suffers
 
 
-def peak_kib(program):
-    """Peak resident memory; None when the program is gone."""
-    try:
-        status = Path(f"/proc/{program.process.pid}/status").read_text(encoding="ascii", errors="replace")
-        return int(re.search(r"^VmHWM:\s+(\d+)", status, re.MULTILINE).group(1))
-    except (OSError, AttributeError):
-        return None
-
-
 @case("memory that a rule makes the program keep outside of Lua is capped as well")
 def hoarding():
     over = []
@@ -197,25 +185,14 @@ def hoarding():
             for i = 1, 1000 do list[i] = "user" .. i .. "@elsewhere.test" end
             while true do {action} end
         end }}"""
-        with Program(rules={"hoard": hoard}) as other, other.session(limit=30) as session:
-            done = threading.Event()
-
-            def watch():
-                while not done.wait(0.02):
-                    if (peak_kib(other) or 0) > KILL_LIMIT_KIB:
-                        other.process.kill()
-                        return
-
-            watcher = threading.Thread(target=watch)
-            watcher.start()
+        with Program(rules={"hoard": hoard}, memory_limit_kib=KILL_LIMIT_KIB) as other:
             try:
-                session.mail()
-                reply = str(session.rcpt("<someone@elsewhere.test>"))
+                with other.session(limit=30) as session:
+                    session.mail()
+                    reply = str(session.rcpt("<someone@elsewhere.test>"))
             except Gone:
                 reply = "killed"
-            done.set()
-            watcher.join()
-            peak = peak_kib(other)
+            peak = other.peak_kib
             print(f"      {name}: {reply[:9]}, peak {peak // 1024 if peak else '?'} MiB")
             if not reply.startswith("451 4.3.0") or not peak or peak > PEAK_LIMIT_KIB:
                 over.append(name)
