@@ -42,6 +42,14 @@ void current_hold(struct current *current, struct generation **generation,
     pthread_mutex_unlock(&current->lock);
 }
 
+bool current_is_spent(struct current *current)
+{
+    pthread_mutex_lock(&current->lock);
+    bool spent = generation_is_spent(current->generation);
+    pthread_mutex_unlock(&current->lock);
+    return spent;
+}
+
 void current_set_snapshot(struct current *current, struct snapshot *snapshot)
 {
     pthread_mutex_lock(&current->lock);

@@ -18,6 +18,9 @@ void current_free(struct current **current);
 void current_hold(struct current *current, struct generation **generation,
                   struct snapshot **snapshot);
 
+/* True when the rules that run have filled their memory for good. Any thread. */
+bool current_is_spent(struct current *current);
+
 /* Reload thread. The old snapshot is released; the old generation is returned, to be freed
  * when it is unused. */
 void current_set_snapshot(struct current *current, struct snapshot *snapshot);

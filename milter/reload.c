@@ -210,6 +210,10 @@ static void *run(void *argument)
         if (requested) {
             load_rules(reload);
             counter_log();
+        } else if (current_is_spent(reload->current)) {
+            log_message(LOG_WARNING, "rules_spent",
+                        "rules keep all memory of a Lua state: loading them anew");
+            load_rules(reload);
         }
         look_at_directory(reload, requested);
     }

@@ -91,7 +91,12 @@ local function stranger_from(session, message, settings)
     if settings.own_domain == "off" or session.trusted then
         return nil
     end
-    for _, entry in ipairs(message:header_addresses("From") or {}) do
+    local listed, unreadable = message:header_addresses("From")
+    if not listed and settings.own_domain == "reject" then
+        return reject(550, "5.7.1", "Message rejected: From header cannot be read",
+            { why = unreadable })
+    end
+    for _, entry in ipairs(listed or {}) do
         local ours, why = directory.is_local(entry.address.domain)
         if ours == nil then
             return cannot_tell(why)

@@ -8,8 +8,9 @@
 
 static const char *const TYPE = "foregate.notes";
 
-/* A session may last for days; its notes may not grow for days. */
-enum { NOTES_ARENA_BYTES = 16 << 20 };
+/* A session may last for days; its notes may not grow for days. What a message keeps is
+ * limited as a whole, by api_call. */
+enum { SESSION_ARENA_BYTES = 16 << 20 };
 
 struct notes {
     struct value *table;
@@ -36,7 +37,8 @@ static int notes_newindex(lua_State *L)
     int type = lua_type(L, 2);
     luaL_argcheck(L, type == LUA_TSTRING || lua_isinteger(L, 2), 2,
                   "the name of a note is a text or a whole number");
-    if (arena_used(notes->arena) > NOTES_ARENA_BYTES) {
+    bool is_session = notes->arena == api_call(L)->stage_call->session->arena;
+    if (is_session && arena_used(notes->arena) > SESSION_ARENA_BYTES) {
         return luaL_error(L, "no room for more notes");
     }
     struct value key = value_get(L, 2, notes->arena);

@@ -169,6 +169,16 @@ void generation_free(struct generation **generation)
     *generation = NULL;
 }
 
+bool generation_is_spent(const struct generation *generation)
+{
+    for (int i = 0; i < generation->state_count; i++) {
+        if (atomic_load(&generation->states[i]->spent)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint64_t generation_number(const struct generation *generation)
 {
     return generation->number;
@@ -184,11 +194,19 @@ bool generation_has_stage(const struct generation *generation, enum stage stage)
     return false;
 }
 
+/* A spent state is only better than none. */
+static int burden(struct state *state)
+{
+    enum { SPENT = 1 << 20 };
+
+    return atomic_load(&state->users) + (atomic_load(&state->spent) ? SPENT : 0);
+}
+
 static struct state *state_enter(struct generation *generation)
 {
     struct state *best = generation->states[0];
     for (int i = 1; i < generation->state_count; i++) {
-        if (atomic_load(&generation->states[i]->users) < atomic_load(&best->users)) {
+        if (burden(generation->states[i]) < burden(best)) {
             best = generation->states[i];
         }
     }
@@ -284,11 +302,14 @@ static bool run_rule(struct call *call, size_t rule, struct verdict *verdict,
         /* Caught in a function of all{}: the hook is a thread's, the limit the call's. */
         ok = error_set(error, ERROR_RULE, "over a limit inside of all {...}");
     }
-    if (call->limit_hit) {
-        lua_gc(L,
-               LUA_GCCOLLECT); /* a hoarding rule's memory, before the next call needs it */
-    }
     luaL_unref(L, LUA_REGISTRYINDEX, anchor);
+    if (call->limit_hit) {
+        /* Back to normal before the next call needs it, or never: then a local of a rule
+         * file holds it. */
+        lua_gc(L, LUA_GCCOLLECT);
+        size_t used = call->state->memory_bytes;
+        atomic_store(&call->state->spent, used > call->state->memory_limit / 4 * 3);
+    }
     return ok;
 }
 

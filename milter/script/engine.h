@@ -63,6 +63,10 @@ void generation_release(struct generation **generation);
 bool generation_is_unused(const struct generation *generation);
 void generation_free(struct generation **generation);
 
+/* True when rules have filled a state for good (in a local of their file): the maker should
+ * make a new generation. */
+bool generation_is_spent(const struct generation *generation);
+
 uint64_t generation_number(const struct generation *generation);
 bool generation_has_stage(const struct generation *generation, enum stage stage);
 

@@ -31,7 +31,8 @@ struct state {
     atomic_int users; /* calls in it, waiting ones too: for choosing the least loaded */
     size_t memory_bytes;
     size_t memory_limit;
-    bool limited; /* rule code runs: the cap holds. Our own set-up is exempt */
+    atomic_bool spent; /* rules hoard its memory: to be replaced */
+    bool limited;      /* rule code runs: the cap holds. Our own set-up is exempt */
     uint64_t next_call_id;
     /* Registry references, LUA_NOREF where there is none. */
     int library_ref;                  /* what ruleset.lua returned */

@@ -201,6 +201,24 @@ def hoarding():
     equal(f"above {PEAK_LIMIT_KIB // 1024} MiB, or not deferred", over, [])
 
 
+@case("memory that a rule keeps for good: its state is replaced")
+def keeping():
+    keep = """local kept
+        return { name = "keep", rcpt = function(session, message, recipient)
+            if recipient.address.local_part == "greedy" then
+                while true do kept = { kept } end
+            end
+            local text = ("x"):rep(100000)
+        end }"""
+    with Program(rules={"keep": keep}, options={"states": "1", "rule.instructions": "100000000"}) as other:
+        with other.session(limit=COMMAND_LIMIT) as session:
+            session.mail()
+            equal("the greedy call", str(session.rcpt("<greedy@elsewhere.test>"))[:9], "451 4.3.0")
+        holds("rules are loaded anew", other.wait_log(r"rules_spent", limit=10))
+        holds("and in use", other.wait_log(r"rules_loaded", limit=10))
+        works(other, "keeping memory")
+
+
 @case("nonsense returned")
 def nonsense():
     for name in ("number", "text", "table", "forged"):

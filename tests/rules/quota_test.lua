@@ -1,0 +1,325 @@
+-- SPDX-License-Identifier: MIT
+local VOLUME = {
+    accounts = { "alice@example.com", "bob@example.com", "full@example.com", "full2@example.com", "own@example.com" },
+    virtual = table.concat({
+        "team@example.com alice@example.com, full@example.com, bob@example.com",
+        "packed@example.com full@example.com, full2@example.com",
+        "abroad@example.com full@example.com, carol@gmail.example",
+        "own@example.com own@example.com, full@example.com",
+        "to_full@example.com full@example.com",
+        "outside@example.com carol@gmail.example",
+        "twice@example.com alice@example.com, alice+x@example.com",
+    }, "\n") .. "\n",
+}
+
+-- Leases are switched off where a test does not say otherwise.
+local function begin(t, options, params, volume)
+    t.volume(volume or VOLUME)
+    t.options{ ["quota.lease"] = "0" }
+    t.options(options or {})
+    t.quota["full@example.com"] = "over"
+    t.quota["full2@example.com"] = "over: 552 5.2.2 Quota exceeded (mailbox for user is full)"
+    local s = t.session{}
+    s:mail("a@sender.example", params):is("continue")
+    return s
+end
+
+local function finish(s, body_bytes)
+    return s:finish{ headers = { { "From", "a@sender.example" } }, body_bytes = body_bytes or 0 }
+end
+
+-- Header and the line behind it, as they count at end of message.
+local HEADER_BYTES = #"From: a@sender.example\r\n" + 2
+
+test("a full mailbox is refused", function(t)
+    local v = begin(t):rcpt("full@example.com"):is("reject", 552, "5.2.2", "Mailbox is full")
+    equal(v.rule, "quota")
+    equal(v.detail.full, "full@example.com")
+    equal(v.detail.answer, "552 5.2.2 Mailbox is full")
+end)
+
+test("its tag and its aliases do not help", function(t)
+    local s = begin(t)
+    s:rcpt("Full+x@example.com"):is("reject", 552)
+    s:rcpt("to_full@example.com"):is("reject", 552)
+end)
+
+test("the declared size is asked about", function(t)
+    local s = begin(t, nil, { SIZE = 5000 })
+    t.quota["alice@example.com"] = 5000
+    s:rcpt("alice@example.com"):is("continue")
+    t.quota["bob@example.com"] = 4999
+    s:rcpt("bob@example.com"):is("reject", 552)
+    t.asked{ "alice@example.com 5000", "bob@example.com 5000" }
+end)
+
+test("without a declared size, one byte", function(t)
+    local s = begin(t)
+    s:rcpt("alice@example.com"):is("continue")
+    t.asked{ "alice@example.com 1" }
+end)
+
+test("a declared size of 0 is one byte", function(t)
+    begin(t, nil, { SIZE = 0 }):rcpt("alice@example.com"):is("continue")
+    t.asked{ "alice@example.com 1" }
+end)
+
+test("nobody is asked about addresses that have no mailbox here", function(t)
+    local s = begin(t)
+    s:rcpt("x@elsewhere.example"):is("continue")
+    s:rcpt("outside@example.com"):is("continue")
+    s:rcpt("nobody@example.com"):is("reject", 550)
+    finish(s, 100):is("continue"):plan{}
+    t.asked{}
+end)
+
+test("a mailbox that is reached twice is asked once", function(t)
+    local s = begin(t)
+    s:rcpt("twice@example.com"):is("continue")
+    t.asked{ "alice@example.com 1" }
+end)
+
+test("group = all: the full members are left out", function(t)
+    local s = begin(t)
+    s:rcpt("team@example.com", { NOTIFY = "SUCCESS,FAILURE" }):is("continue")
+    finish(s):is("continue"):plan{
+        "delete_recipient <team@example.com>",
+        "add_recipient <alice@example.com> ORCPT=rfc822;team@example.com NOTIFY=SUCCESS,FAILURE",
+        "add_recipient <bob@example.com> ORCPT=rfc822;team@example.com NOTIFY=FAILURE",
+    }
+end)
+
+test("group = all: all of them full is a refusal", function(t)
+    local v = begin(t):rcpt("packed@example.com"):is("reject", 552, "5.2.2")
+    equal(v.detail.full, "full@example.com full2@example.com")
+end)
+
+test("group = all: a member elsewhere keeps the alias alive", function(t)
+    local s = begin(t)
+    s:rcpt("abroad@example.com"):is("continue")
+    finish(s):is("continue"):plan{
+        "delete_recipient <abroad@example.com>",
+        "add_recipient <carol@gmail.example> ORCPT=rfc822;abroad@example.com",
+    }
+end)
+
+test("group = any: one full member refuses the alias", function(t)
+    local s = begin(t, { ["quota.group"] = "any" })
+    s:rcpt("team@example.com"):is("reject", 552, "5.2.2")
+    s:rcpt("abroad@example.com"):is("reject", 552, "5.2.2")
+end)
+
+test("a full member that cannot be left out refuses the alias", function(t)
+    local v = begin(t):rcpt("own@example.com"):is("reject", 552, "5.2.2")
+    matches(v.detail.cannot_leave_out, "expands it again")
+end)
+
+test("dangling and full members are both left out", function(t)
+    local volume = { accounts = VOLUME.accounts,
+        virtual = "mix@example.com nobody@example.com, full@example.com, alice@example.com\n" }
+    local s = begin(t, nil, nil, volume)
+    s:rcpt("mix@example.com"):is("continue")
+    t.asked{ "alice@example.com 1", "full@example.com 1" }
+    finish(s):is("continue"):plan{
+        "delete_recipient <mix@example.com>",
+        "add_recipient <alice@example.com> ORCPT=rfc822;mix@example.com",
+    }
+end)
+
+test("shadow mode leaves nobody out and refuses nobody", function(t)
+    local s = begin(t, { ["quota.mode"] = "shadow" })
+    s:rcpt("full@example.com"):is("continue")
+    s:rcpt("team@example.com"):is("continue")
+    equal(s:decisions("quota")[1].kind, "reject")
+    equal(s:decisions("quota")[1].shadow, true)
+    finish(s):is("continue"):plan{}
+end)
+
+test("service away: continue is the default", function(t)
+    local s = begin(t)
+    t.quota["alice@example.com"] = "fails: connection refused"
+    s:rcpt("alice@example.com"):is("continue")
+    finish(s, 10):is("continue")
+end)
+
+test("service away: defer on demand, with the reason in the record", function(t)
+    local s = begin(t, { ["quota.on_failure"] = "defer" })
+    t.quota["alice@example.com"] = "fails: connection refused"
+    local v = s:rcpt("alice@example.com"):is("defer", 451, "4.3.0", "cannot be checked")
+    equal(v.detail.reason, "alice@example.com: connection refused")
+end)
+
+test("one mailbox unknown, another full: continue judges what is known", function(t)
+    local s = begin(t)
+    t.quota["alice@example.com"] = "fails: no"
+    s:rcpt("team@example.com"):is("continue")
+    finish(s):is("continue"):plan{
+        "delete_recipient <team@example.com>",
+        "add_recipient <alice@example.com> ORCPT=rfc822;team@example.com",
+        "add_recipient <bob@example.com> ORCPT=rfc822;team@example.com",
+    }
+end)
+
+test("a silent service is a failure within its time", function(t)
+    local s = begin(t, { ["quota.timeout"] = "20ms", ["quota.on_failure"] = "defer" })
+    t.quota["alice@example.com"] = "silent"
+    local v = s:rcpt("alice@example.com"):is("defer", 451)
+    matches(v.detail.reason, "no answer within 20 ms")
+end)
+
+test("failure at end of message is judged the same way", function(t)
+    local s = begin(t, { ["quota.on_failure"] = "defer" })
+    s:rcpt("alice@example.com"):is("continue")
+    t.quota["alice@example.com"] = "fails: gone"
+    finish(s, 10):is("defer", 451, "4.3.0")
+end)
+
+test("at end of message the true size is asked about", function(t)
+    local s = begin(t)
+    s:rcpt("alice@example.com"):is("continue")
+    finish(s, 1000):is("continue"):plan{}
+    t.asked{ "alice@example.com 1", "alice@example.com " .. 1000 + HEADER_BYTES }
+end)
+
+test("a declared size that was kept is not asked about again", function(t)
+    local s = begin(t, nil, { SIZE = 5000 })
+    s:rcpt("alice@example.com"):is("continue")
+    finish(s, 5000 - HEADER_BYTES):is("continue")
+    t.asked{ "alice@example.com 5000" }
+end)
+
+test("one that was exceeded by a byte is", function(t)
+    local s = begin(t, nil, { SIZE = 5000 })
+    s:rcpt("alice@example.com"):is("continue")
+    t.quota["alice@example.com"] = 5000
+    finish(s, 5001 - HEADER_BYTES):is("reject", 552, "5.2.2")
+    t.asked{ "alice@example.com 5000", "alice@example.com 5001" }
+end)
+
+test("too big for one of several recipients refuses the message, once for all", function(t)
+    local s = begin(t)
+    s:rcpt("alice@example.com"):is("continue")
+    s:rcpt("bob@example.com"):is("continue")
+    t.quota["bob@example.com"] = 100
+    local v = finish(s, 1000):is("reject", 552, "5.2.2"):plan{}
+    equal(v.detail.recipient, "bob@example.com")
+    equal(v.detail.full, "bob@example.com")
+end)
+
+test("a refused recipient is not asked about again", function(t)
+    local s = begin(t)
+    s:rcpt("alice@example.com"):is("continue")
+    s:rcpt("full@example.com"):is("reject")
+    finish(s, 10):is("continue")
+    t.asked{ "alice@example.com 1", "full@example.com 1", "alice@example.com " .. 10 + HEADER_BYTES }
+end)
+
+test("at end of message a member for whom it is too big is left out", function(t)
+    local volume = { accounts = VOLUME.accounts, virtual = "pair@example.com alice@example.com, bob@example.com\n" }
+    local s = begin(t, nil, nil, volume)
+    s:rcpt("pair@example.com"):is("continue")
+    t.quota["bob@example.com"] = 100
+    finish(s, 1000):is("continue"):plan{
+        "delete_recipient <pair@example.com>",
+        "add_recipient <alice@example.com> ORCPT=rfc822;pair@example.com",
+    }
+end)
+
+test("who was left out at RCPT stays out, and more may follow", function(t)
+    local s = begin(t)
+    s:rcpt("team@example.com"):is("continue")
+    t.quota["bob@example.com"] = 100
+    finish(s, 1000):is("continue"):plan{
+        "delete_recipient <team@example.com>",
+        "add_recipient <alice@example.com> ORCPT=rfc822;team@example.com",
+    }
+end)
+
+test("with nobody left at end of message it is refused", function(t)
+    local s = begin(t)
+    s:rcpt("team@example.com"):is("continue")
+    t.quota["alice@example.com"] = 100
+    t.quota["bob@example.com"] = 100
+    finish(s, 1000):is("reject", 552, "5.2.2"):plan{}
+end)
+
+test("another reply, also a temporary one", function(t)
+    begin(t, { ["quota.reply"] = "452 4.2.2 Later, perhaps" }):rcpt("full@example.com")
+        :is("defer", 452, "4.2.2", "Later, perhaps")
+end)
+
+test("quota.enabled = no asks nothing and refuses nobody", function(t)
+    local s = begin(t, { ["quota.enabled"] = "no" })
+    s:rcpt("full@example.com"):is("continue")
+    finish(s, 10):is("continue"):plan{}
+    t.asked{}
+end)
+
+test("trusted clients are not exempt", function(t)
+    t.volume(VOLUME)
+    t.quota["full@example.com"] = "over"
+    local s = t.session{ ip = "127.0.0.1", name = "localhost" }
+    s:mail("a@sender.example")
+    s:rcpt("full@example.com"):is("reject", 552)
+end)
+
+test("sendmail(1) is not refused at RCPT", function(t)
+    t.volume(VOLUME)
+    t.quota["full@example.com"] = "over"
+    local s = t.session{ ip = "127.0.0.1", name = "localhost", port = 0 }
+    s:mail("a@sender.example"):is("continue")
+    s:rcpt("full@example.com"):is("continue")
+end)
+
+test("a lease of room answers the second question", function(t)
+    local s = begin(t, { ["quota.lease"] = "1000" }, { SIZE = 600 })
+    s:rcpt("alice@example.com"):is("continue")
+    s:rcpt("alice+2@example.com"):is("continue")
+    t.asked{ "alice@example.com 1600" }
+    s:rcpt("alice+3@example.com"):is("continue")
+    t.asked{ "alice@example.com 1600", "alice@example.com 1600" }
+end)
+
+test("leases are shared by sessions", function(t)
+    local first = begin(t, { ["quota.lease"] = "1000" })
+    first:rcpt("alice@example.com"):is("continue")
+    local second = t.session{}
+    second:mail("b@sender.example", { SIZE = 1000 })
+    second:rcpt("alice@example.com"):is("continue")
+    t.asked{ "alice@example.com 1001" }
+end)
+
+test("without headroom the message alone is asked about, and for a while nothing else", function(t)
+    local s = begin(t, { ["quota.lease"] = "1000" }, { SIZE = 600 })
+    t.quota["alice@example.com"] = 700
+    s:rcpt("alice@example.com"):is("continue")
+    t.asked{ "alice@example.com 1600", "alice@example.com 600" }
+    s:rcpt("alice@example.com"):is("continue")
+    t.asked{ "alice@example.com 1600", "alice@example.com 600", "alice@example.com 600" }
+    t.quota["alice@example.com"] = 599
+    s:rcpt("alice@example.com"):is("reject", 552)
+end)
+
+test("a lease that is too small is asked about again, and renewed", function(t)
+    local s = begin(t, { ["quota.lease"] = "1000" }, { SIZE = 600 })
+    s:rcpt("alice@example.com")
+    s:rcpt("alice@example.com")
+    s:rcpt("alice@example.com")
+    s:rcpt("alice@example.com")
+    t.asked{ "alice@example.com 1600", "alice@example.com 1600" }
+end)
+
+test("a failure grants nothing", function(t)
+    local s = begin(t, { ["quota.lease"] = "1000" })
+    t.quota["alice@example.com"] = "fails: no"
+    s:rcpt("alice@example.com"):is("continue")
+    t.quota["alice@example.com"] = "fits"
+    s:rcpt("alice@example.com"):is("continue")
+    t.asked{ "alice@example.com 1001", "alice@example.com 1001" }
+end)
+
+test("a reply that makes the server hang up is no reply for a full mailbox", function(t)
+    local ok, why = pcall(begin, t, { ["quota.reply"] = "421 4.2.2 Go away" })
+    equal(ok, false)
+    matches(why, "421")
+end)

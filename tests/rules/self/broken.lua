@@ -1,0 +1,3 @@
+-- SPDX-License-Identifier: MIT
+test("fine", function() end)
+error("a file that fails while it is read")

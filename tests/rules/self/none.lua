@@ -1,0 +1,2 @@
+-- SPDX-License-Identifier: MIT
+-- A file without tests is a failure.

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include "mail/value.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct value integer(int64_t number)
+{
+    return (struct value){.type = VALUE_INTEGER, .integer = number};
+}
+
+static void test_equal(void **unused)
+{
+    (void)unused;
+    struct arena *arena = arena_new();
+    const struct value values[] = {
+        {.type = VALUE_NIL},
+        {.type = VALUE_BOOL, .boolean = true},
+        {.type = VALUE_BOOL, .boolean = false},
+        {.type = VALUE_INTEGER, .integer = 0},
+        {.type = VALUE_INTEGER, .integer = INT64_MIN},
+        value_text(arena, "", 0),
+        value_text(arena, "a", 1),
+        value_text(arena, "A", 1),
+        value_text(arena, "a\0b", 3),
+        value_text(arena, "a\0c", 3),
+    };
+    size_t count = sizeof values / sizeof values[0];
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < count; j++) {
+            assert_int_equal(value_equal(&values[i], &values[j]), i == j);
+        }
+    }
+    const struct value number = {.type = VALUE_NUMBER, .number = 1.5};
+    const struct value table = {.type = VALUE_TABLE};
+    assert_false(value_equal(&number, &number));
+    assert_false(value_equal(&table, &table));
+    arena_free(&arena);
+}
+
+static void test_text_is_a_copy(void **unused)
+{
+    (void)unused;
+    struct arena *arena = arena_new();
+    char bytes[] = "abc";
+    struct value value = value_text(arena, bytes, 2);
+    bytes[0] = 'x';
+    assert_int_equal(value.text.length, 2);
+    assert_string_equal(value.text.bytes, "ab");
+    arena_free(&arena);
+}
+
+static void test_set_and_find(void **unused)
+{
+    (void)unused;
+    struct arena *arena = arena_new();
+    struct value table = {.type = VALUE_TABLE};
+    const struct value nil = {.type = VALUE_NIL};
+    assert_null(value_find_text(&table, "a"));
+    value_set(arena, &table, value_text(arena, "a", 1), nil); /* removes nothing */
+    assert_int_equal(table.table.count, 0);
+    for (int i = 0; i < 100; i++) {
+        value_set(arena, &table, integer(i), integer(i * 2));
+    }
+    value_set(arena, &table, value_text(arena, "1", 1), integer(-1)); /* not the number 1 */
+    assert_int_equal(table.table.count, 101);
+    struct value key = integer(1);
+    assert_int_equal(value_find(&table, &key)->integer, 2);
+    assert_int_equal(value_find_text(&table, "1")->integer, -1);
+
+    value_set(arena, &table, integer(1), value_text(arena, "new", 3));
+    assert_int_equal(table.table.count, 101);
+    assert_string_equal(value_find(&table, &key)->text.bytes, "new");
+    value_set(arena, &table, integer(1), nil);
+    assert_null(value_find(&table, &key));
+    assert_int_equal(table.table.count, 100);
+    for (int i = 0; i < 100; i++) {
+        key = integer(i);
+        assert_int_equal(value_find(&table, &key) != NULL, i != 1);
+        value_set(arena, &table, key, nil);
+    }
+    value_set(arena, &table, value_text(arena, "1", 1), nil);
+    assert_int_equal(table.table.count, 0);
+    value_set(arena, &table, integer(7), integer(7));
+    key = integer(7);
+    assert_int_equal(value_find(&table, &key)->integer, 7);
+    arena_free(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_text_is_a_copy),
+        cmocka_unit_test(test_set_and_find),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
