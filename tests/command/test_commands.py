@@ -59,6 +59,8 @@ class CommandCase(unittest.TestCase):
     def run_program(self, *arguments, input=b"", environment=None, stdout=subprocess.PIPE):
         variables = {name: value for name, value in os.environ.items()
                      if not name.startswith("FOREGATE") and name not in DMS_NAMES}
+        variables["FOREGATE_RULES_PATH"] = str(SOURCE / "rules")
+        variables["FOREGATE_LUA_PATH"] = str(SOURCE / "lua")
         variables.update(environment or {})
         return subprocess.run([PROGRAM, *arguments], input=input, stdout=stdout, stderr=subprocess.PIPE,
                               env=variables, timeout=LIMIT, check=False)
@@ -212,7 +214,8 @@ class Config(CommandCase):
         self.config.write_text("\n".join(line for line in lines if "=" not in line or not line.endswith("=")) + "\n")
         (object,) = self.objects("config", "--json")
         for option in object["options"]:
-            if option["default"] is not None and option["name"] != "hostname":
+            set_here = ("hostname", "rules.path", "lua.path")
+            if option["default"] is not None and option["name"] not in set_here:
                 self.assertEqual(option["value"], option["default"])
 
 

@@ -115,7 +115,8 @@ static const struct failure excesses[] = {
     {"local s = 'x' while true do s = s .. s end", "not enough memory"},
     {"local t = {} while true do t = { t, {} } end", "not enough memory"},
     {"kept = {} while true do kept[#kept + 1] = ('x'):rep(100000) .. #kept end", "memory"},
-    {"while true do message.notes.x = ('y'):rep(1000000) end", "no room for more notes"},
+    {"while true do message.notes.x = ('y'):rep(1000000) end",
+     "the message keeps too much"},
 };
 
 static void expect_failures(const struct failure *failures, size_t count)
