@@ -80,6 +80,9 @@ text.match, text.gmatch, text.gsub = capped("match"), capped("gmatch"), capped("
 local find, pattern_find = string.find, capped("find")
 function text.find(subject, pattern, init, plain)
     if plain then
+        if #subject * #pattern > PATTERN_STEPS then
+            error("string.find: the subject is too long for so long a text", 2)
+        end
         return find(subject, pattern, init, true)
     end
     return pattern_find(subject, pattern, init)

@@ -42,12 +42,12 @@ void current_hold(struct current *current, struct generation **generation,
     pthread_mutex_unlock(&current->lock);
 }
 
-bool current_is_spent(struct current *current)
+struct generation *current_generation(struct current *current)
 {
     pthread_mutex_lock(&current->lock);
-    bool spent = generation_is_spent(current->generation);
+    struct generation *generation = current->generation;
     pthread_mutex_unlock(&current->lock);
-    return spent;
+    return generation;
 }
 
 void current_set_snapshot(struct current *current, struct snapshot *snapshot)

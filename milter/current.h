@@ -18,8 +18,8 @@ void current_free(struct current **current);
 void current_hold(struct current *current, struct generation **generation,
                   struct snapshot **snapshot);
 
-/* True when the rules that run have filled their memory for good. Any thread. */
-bool current_is_spent(struct current *current);
+/* Borrowed: for the thread that changes it. */
+struct generation *current_generation(struct current *current);
 
 /* Reload thread. The old snapshot is released; the old generation is returned, to be freed
  * when it is unused. */

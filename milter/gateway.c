@@ -121,17 +121,6 @@ static sfsistat give(SMFICTX *context, const struct verdict *verdict)
     return SMFIS_TEMPFAIL;
 }
 
-static sfsistat temporary_failure(SMFICTX *context)
-{
-    const struct verdict verdict = {
-        .kind = VERDICT_DEFER,
-        .code = 451,
-        .xcode = "4.3.0",
-        .text = "Temporary failure, try again later",
-    };
-    return reply(context, &verdict);
-}
-
 static void ask_for_macros(SMFICTX *context)
 {
     /* {mail_addr} is always sent, so that the MAIL slot is replaced as a whole and no login
@@ -301,6 +290,8 @@ static sfsistat on_end_of_headers(SMFICTX *context)
         transaction_end_of_headers(connection->transaction, macro(context, "i"));
     sfsistat status = give(context, &verdict);
     if (status != SMFIS_CONTINUE) {
+        const struct edit_list none = {0};
+        transaction_log(connection->transaction, &verdict, &none);
         end_transaction(connection);
     }
     return status;
@@ -327,11 +318,17 @@ static sfsistat on_end_of_message(SMFICTX *context)
     struct edit_list edits;
     struct verdict verdict =
         transaction_finish(connection->transaction, macro(context, "i"), &edits);
-    bool sent = edits_send(context, connection->actions, &edits);
+    struct error error = {0};
+    bool sent = edits_send(context, connection->actions, &edits, &error);
     if (sent && verdict.kind == VERDICT_QUARANTINE) {
-        sent = smfi_quarantine(context, mutable(verdict.text)) == MI_SUCCESS;
+        sent = smfi_quarantine(context, mutable(verdict.text)) == MI_SUCCESS ||
+               error_set(&error, ERROR_REMOTE, "the MTA does not take quarantine");
     }
-    sfsistat status = sent ? give(context, &verdict) : temporary_failure(context);
+    if (!sent) {
+        verdict = transaction_edit_failed(connection->transaction, &error);
+    }
+    transaction_log(connection->transaction, &verdict, &edits);
+    sfsistat status = give(context, &verdict);
     end_transaction(connection);
     return status;
 }
@@ -427,18 +424,20 @@ bool gateway_has_failed(void)
 
 bool gateway_drain(int deadline_ms)
 {
-    const struct timespec pause = {.tv_nsec = 10 * 1000000};
+    enum { PAUSE_MS = 10, QUIET_LOOKS = 10 };
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
     atomic_store(&draining, true);
     listener_close(gateway.socket, gateway.listener);
     int64_t end_ms = clock_monotonic_ms() + deadline_ms;
-    for (;;) {
-        bool idle = atomic_load(&open_transactions) == 0 || atomic_load(&ended);
-        if (idle && atomic_load(&callbacks_running) == 0) {
-            return true;
-        }
-        if (clock_monotonic_ms() >= end_ms) {
+    /* libmilter writes a reply after the callback has returned: quiet for a while, not for
+     * a moment, means that the last one is out. */
+    for (int quiet = 0; quiet < QUIET_LOOKS; nanosleep(&pause, NULL)) {
+        bool running = atomic_load(&callbacks_running) > 0;
+        bool open = atomic_load(&open_transactions) > 0 && !atomic_load(&ended);
+        quiet = running || open ? 0 : quiet + 1;
+        if (quiet == 0 && clock_monotonic_ms() >= end_ms) {
             return false;
         }
-        nanosleep(&pause, NULL);
     }
+    return true;
 }

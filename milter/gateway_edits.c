@@ -6,8 +6,6 @@
 
 #include "gateway_edits.h"
 
-#include "base/log.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -69,20 +67,19 @@ static int send_edit(SMFICTX *context, const struct edit *edit)
     return MI_FAILURE;
 }
 
-bool edits_send(SMFICTX *context, unsigned long actions, const struct edit_list *edits)
+bool edits_send(SMFICTX *context, unsigned long actions, const struct edit_list *edits,
+                struct error *error)
 {
     for (size_t i = 0; i < edits->count; i++) {
         if ((action_of(&edits->edits[i]) & ~actions) != 0) {
-            log_message(LOG_ERROR, "plan_error", "the MTA does not offer the edit %s",
-                        edit_kind_name(edits->edits[i].kind));
-            return false;
+            return error_set(error, ERROR_REMOTE, "the MTA does not offer the edit %s",
+                             edit_kind_name(edits->edits[i].kind));
         }
     }
     for (size_t i = 0; i < edits->count; i++) {
         if (send_edit(context, &edits->edits[i]) != MI_SUCCESS) {
-            log_message(LOG_ERROR, "plan_error", "the edit %s could not be sent",
-                        edit_kind_name(edits->edits[i].kind));
-            return false;
+            return error_set(error, ERROR_REMOTE, "the edit %s could not be sent",
+                             edit_kind_name(edits->edits[i].kind));
         }
     }
     return true;

@@ -18,7 +18,8 @@ static inline char *mutable(const char *text)
 
 /* All or nothing: what the MTA does not take (actions: what it offered) is known before the
  * first edit is sent, and after a failure the temporary refusal drops the message with
- * those already made. False is logged. */
-bool edits_send(SMFICTX *context, unsigned long actions, const struct edit_list *edits);
+ * those already made. */
+bool edits_send(SMFICTX *context, unsigned long actions, const struct edit_list *edits,
+                struct error *error);
 
 #endif

@@ -51,14 +51,21 @@ static bool clear_name(const struct sockaddr_un *address, const char *listen,
             listen);
     }
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int answered = connect(probe, (const struct sockaddr *)address, sizeof *address);
+    int result = connect(probe, (const struct sockaddr *)address, sizeof *address);
+    int reason = result == 0 ? 0 : errno;
     close(probe);
-    if (answered == 0) {
+    if (reason == 0) {
+        return error_set(error, ERROR_CONFIG,
+                         "listen = %s: another program answers there: stop it, or choose "
+                         "another name",
+                         listen);
+    }
+    if (reason != ECONNREFUSED) {
         return error_set(
             error, ERROR_CONFIG,
-            "listen = %s: another program answers there: stop it, or choose another "
-            "name",
-            listen);
+            "listen = %s: cannot tell whether a program answers there: %s; stop "
+            "it and remove the socket, or choose another name",
+            listen, strerror(reason));
     }
     unlink(address->sun_path);
     return true;

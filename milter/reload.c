@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "reload.h"
 
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
 
@@ -23,6 +24,8 @@ enum {
     SETTLE_MS = 200,    /* a file that is being written: wait until it stays the same */
     SETTLE_ROUNDS = 10, /* but not for ever: then it is read as it is */
     RETIRED = 16,
+    RENEW_MS = 10000, /* between two renewals of spent states */
+    RETRY_MS = 10000, /* between two tries to load what failed */
 };
 
 struct reload {
@@ -30,10 +33,14 @@ struct reload {
     const struct services *services;
     const struct directory_settings *directory;
     struct current *current;
-    uint64_t fingerprint; /* of the volume as it was last looked at, good or bad */
-    int wake;             /* eventfd: the end */
-    int signals;          /* signalfd: SIGUSR1 */
-    int watch;            /* inotify, or -1 */
+    struct generation *generation; /* the current one; only this thread changes it */
+    int64_t renew_ms;              /* not before: its states begin anew */
+    bool directory_failed;         /* to be tried again without a change */
+    int64_t retry_ms;              /* then */
+    uint64_t fingerprint;          /* of the volume as it was last looked at, good or bad */
+    int wake;                      /* eventfd: the end */
+    int signals;                   /* signalfd: SIGUSR1 */
+    int watch;                     /* inotify, or -1 */
     atomic_bool stopping;
     struct generation *retired[RETIRED]; /* until their last message has ended */
     pthread_t thread;
@@ -95,18 +102,20 @@ static struct snapshot_counts current_counts(const struct reload *reload)
     return counts;
 }
 
-static void load_directory(struct reload *reload)
+/* False: the last good one stays; said only when the contents are new. */
+static bool load_directory(struct reload *reload, bool is_new)
 {
     struct error error = {0};
     struct arena *arena = arena_new();
     struct finding_list findings = {.arena = arena};
     struct snapshot_counts before = current_counts(reload);
     struct snapshot *snapshot = dms_load(reload->directory, &findings, &error);
-    if (snapshot == NULL) {
+    bool loaded = snapshot != NULL;
+    if (!loaded && is_new) {
         counter_add(COUNTER_RELOAD_ERRORS, 1);
         log_message(LOG_ERROR, "directory_kept", "%s; the last good directory stays in use",
                     error.text);
-    } else {
+    } else if (loaded) {
         reload_log_findings(&findings);
         struct snapshot_counts after = snapshot_counts(snapshot);
         struct log_line line;
@@ -120,33 +129,61 @@ static void load_directory(struct reload *reload)
         counter_add(COUNTER_RELOADS, 1);
     }
     arena_free(&arena);
+    return loaded;
 }
 
-static void load_rules(struct reload *reload)
+static void keep_rules(const char *reason)
+{
+    counter_add(COUNTER_RELOAD_ERRORS, 1);
+    log_message(LOG_ERROR, "rules_kept", "%s; the rules that run stay in use", reason);
+}
+
+static struct generation *new_generation(const struct reload *reload, struct error *error)
+{
+    struct config *config = config_again(reload->config, error);
+    struct generation *generation =
+        config != NULL ? generation_new(config, reload->services, error) : NULL;
+    if (generation != NULL) {
+        generation_own_config(generation, &config);
+    }
+    config_free(&config);
+    return generation;
+}
+
+static void load_rules(struct reload *reload, bool from_disk)
 {
     struct error error = {0};
     int place = retired_place(reload);
     if (place < 0) {
-        log_message(
-            LOG_ERROR, "rules_kept",
-            "%d older generations of rules still have open messages: try again later",
-            RETIRED);
+        keep_rules("too many older generations of rules still have open messages");
         return;
     }
-    struct config *config = config_again(reload->config, &error);
-    struct generation *generation =
-        config != NULL ? generation_new(config, reload->services, &error) : NULL;
-    config_free(&config);
+    struct generation *generation = from_disk
+                                        ? new_generation(reload, &error)
+                                        : generation_renew(reload->generation, &error);
     if (generation == NULL) {
-        counter_add(COUNTER_RELOAD_ERRORS, 1);
-        log_message(LOG_ERROR, "rules_kept", "%s; the rules that run stay in use",
-                    error.text);
+        keep_rules(error.text);
         return;
     }
     log_message(LOG_INFO, "rules_loaded", "generation %" PRIu64,
                 generation_number(generation));
+    reload->generation = generation;
     reload->retired[place] = current_set_generation(reload->current, generation);
     counter_add(COUNTER_RELOADS, 1);
+}
+
+/* What is on disk is taken over when the operator asks for it, not before: the rules that
+ * run are only given fresh states. */
+static void renew_spent(struct reload *reload)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    if (now_ms < reload->renew_ms || !generation_is_spent(reload->generation)) {
+        return;
+    }
+    reload->renew_ms = now_ms + RENEW_MS;
+    log_message(LOG_WARNING, "rules_spent",
+                "rules keep all memory of a Lua state: it begins anew");
+    load_rules(reload, false);
 }
 
 /* Several writes to a file end in one reload, and a half-written file in none. */
@@ -164,15 +201,24 @@ static uint64_t settled_fingerprint(struct reload *reload, uint64_t first)
     return first;
 }
 
+/* What failed may have failed for a reason that leaves the contents as they were. */
 static void look_at_directory(struct reload *reload, bool always)
 {
     uint64_t fingerprint = dms_fingerprint(reload->directory);
     if (fingerprint != reload->fingerprint) {
         fingerprint = settled_fingerprint(reload, fingerprint);
     }
-    if (fingerprint != reload->fingerprint || always) {
-        reload->fingerprint = fingerprint;
-        load_directory(reload);
+    bool again = reload->directory_failed && clock_monotonic_ms() >= reload->retry_ms;
+    if (fingerprint == reload->fingerprint && !always && !again) {
+        return;
+    }
+    bool is_new = fingerprint != reload->fingerprint || always;
+    reload->fingerprint = fingerprint;
+    reload->directory_failed = !load_directory(reload, is_new);
+    reload->retry_ms = clock_monotonic_ms() + RETRY_MS;
+    if (dms_fingerprint(reload->directory) != fingerprint) {
+        reload->directory_failed = true; /* changed meanwhile: look again at once */
+        reload->retry_ms = 0;
     }
 }
 
@@ -208,13 +254,10 @@ static void *run(void *argument)
             break;
         }
         if (requested) {
-            load_rules(reload);
+            load_rules(reload, true);
             counter_log();
-        } else if (current_is_spent(reload->current)) {
-            log_message(LOG_WARNING, "rules_spent",
-                        "rules keep all memory of a Lua state: loading them anew");
-            load_rules(reload);
         }
+        renew_spent(reload);
         look_at_directory(reload, requested);
     }
     return NULL;
@@ -270,6 +313,7 @@ struct reload *reload_start(const struct config *config, const struct services *
     reload->services = services;
     reload->directory = directory;
     reload->current = current;
+    reload->generation = current_generation(current);
     reload->fingerprint = fingerprint;
     reload->watch = watch_volume(directory->volume);
     reload->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

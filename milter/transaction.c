@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "directory/envelope.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,7 +14,11 @@
  * what a thousand ordinary recipients need. */
 enum { MESSAGE_ARENA_BYTES = 48 << 20 };
 
+/* What all open messages keep: strangers must not fill the memory with many sessions. */
+static atomic_size_t messages_bytes;
+
 struct transaction {
+    size_t accounted_bytes; /* its part of messages_bytes */
     const struct transaction_settings *settings;
     struct session *session;
     struct message *message;
@@ -69,9 +74,19 @@ const struct decision_list *transaction_decisions(const struct transaction *tran
                                       : &transaction->session_decisions;
 }
 
+/* Keeps the total of all open messages true; called before each recipient and at the end.
+ */
+static void account_memory(struct transaction *transaction)
+{
+    size_t now = transaction->message->open ? arena_used(transaction->message->arena) : 0;
+    atomic_fetch_add(&messages_bytes, now - transaction->accounted_bytes);
+    transaction->accounted_bytes = now;
+}
+
 void transaction_end(struct transaction *transaction)
 {
     message_end(transaction->message);
+    account_memory(transaction);
     transaction->decisions = (struct decision_list){
         .complete = transaction->settings->record_all,
     };
@@ -219,19 +234,34 @@ struct verdict transaction_mail(struct transaction *transaction,
         transaction, call_message_stage(transaction, STAGE_MAIL, NULL), "mail");
 }
 
+/* Of mail from sendmail(1) too, a recipient that there is no memory for cannot be taken:
+ * since it may not be refused at RCPT, the message is deferred as a whole, at end of
+ * headers. */
+static struct verdict refuse_for_memory(struct transaction *transaction)
+{
+    struct verdict verdict =
+        refusal(VERDICT_DEFER, 452, "4.5.3", "Too many recipients, try again with fewer");
+    if (transaction->session->local_submission) {
+        transaction->kept = verdict;
+    }
+    return verdict;
+}
+
 static struct verdict judge_recipient(struct transaction *transaction,
                                       struct recipient *recipient, const char *raw)
 {
     struct message *message = transaction->message;
     const struct address_rules *rules = &transaction->settings->services->directory->rules;
     struct error error;
-    if (arena_used(message->arena) > MESSAGE_ARENA_BYTES) {
-        return refusal(VERDICT_DEFER, 452, "4.5.3", "Too many recipients");
-    }
     if (!address_parse(message->arena, raw, rules, &recipient->address, &error) ||
         recipient->address.is_null) {
         address_from_internal(message->arena, raw, rules, &recipient->address);
         return refusal(VERDICT_REJECT, 501, "5.1.3", "Bad recipient address syntax");
+    }
+    account_memory(transaction);
+    if (transaction->accounted_bytes > MESSAGE_ARENA_BYTES ||
+        (int64_t)atomic_load(&messages_bytes) > transaction->settings->messages_memory) {
+        return refuse_for_memory(transaction);
     }
     return call_message_stage(transaction, STAGE_RCPT, recipient);
 }
@@ -258,7 +288,10 @@ void transaction_data(struct transaction *transaction, const char *queue_id)
 {
     if (transaction->message->open) {
         set_queue_id(transaction->message, queue_id);
-        transaction->kept = call_message_stage(transaction, STAGE_DATA, NULL);
+        struct verdict verdict = call_message_stage(transaction, STAGE_DATA, NULL);
+        if (transaction->kept.kind == VERDICT_CONTINUE) {
+            transaction->kept = verdict;
+        }
     }
 }
 
@@ -286,7 +319,9 @@ static void log_summary(const struct transaction *transaction,
     log_text(&line, "from", message->sender.external);
     log_number(&line, "recipients", (int64_t)message->recipient_count);
     log_number(&line, "accepted", (int64_t)message_accepted_count(message));
-    log_number(&line, "size", message_size(message));
+    if (generation_has_stage(transaction->generation, STAGE_FINISH)) {
+        log_number(&line, "size", message_size(message)); /* else the body was skipped */
+    }
     log_number(&line, "edits", (int64_t)edits->count);
     log_text(&line, "verdict", verdict_kind_name(verdict->kind));
     if (verdict_is_refusal(verdict)) {
@@ -307,7 +342,7 @@ struct verdict transaction_end_of_headers(struct transaction *transaction,
 {
     struct message *message = transaction->message;
     if (!message->open) {
-        return (struct verdict){.kind = VERDICT_CONTINUE};
+        return refusal(VERDICT_DEFER, 451, "4.3.0", "Temporary failure, try again later");
     }
     set_queue_id(message, queue_id);
     struct verdict verdict = transaction->kept;
@@ -317,10 +352,6 @@ struct verdict transaction_end_of_headers(struct transaction *transaction,
         verdict = refusal(VERDICT_REJECT, 552, "5.3.4", "Message header is too long");
     } else if (verdict.kind == VERDICT_CONTINUE) {
         verdict = call_message_stage(transaction, STAGE_HEADERS, NULL);
-    }
-    if (verdict.kind != VERDICT_CONTINUE) {
-        struct edit_list none = {0};
-        log_summary(transaction, &verdict, &none);
     }
     return verdict;
 }
@@ -335,6 +366,20 @@ bool transaction_body(struct transaction *transaction, size_t bytes)
     return true;
 }
 
+struct verdict transaction_edit_failed(const struct transaction *transaction,
+                                       const struct error *error)
+{
+    counter_add(COUNTER_PLAN_ERRORS, 1);
+    struct log_line line;
+    log_begin(&line, LOG_ERROR, "plan_error");
+    log_text(&line, "session", transaction->session->id);
+    log_text(&line, "qid", transaction->message->queue_id);
+    log_text(&line, "error", error->text);
+    log_end(&line);
+    return refusal(VERDICT_DEFER, 451, "4.3.0",
+                   "The message cannot be rewritten now, try again later");
+}
+
 /* Never a half-applied edit: a plan that fails its check is a temporary refusal. */
 static struct verdict make_plan(struct transaction *transaction, struct edit_list *edits)
 {
@@ -345,25 +390,7 @@ static struct verdict make_plan(struct transaction *transaction, struct edit_lis
                       message->arena, edits, &error)) {
         return (struct verdict){.kind = VERDICT_CONTINUE};
     }
-    counter_add(COUNTER_PLAN_ERRORS, 1);
-    struct log_line line;
-    log_begin(&line, LOG_ERROR, "plan_error");
-    log_text(&line, "session", transaction->session->id);
-    log_text(&line, "qid", message->queue_id);
-    log_text(&line, "error", error.text);
-    log_end(&line);
-    return refusal(VERDICT_DEFER, 451, "4.3.0",
-                   "The message cannot be rewritten now, try again later");
-}
-
-static void count_left_out(const struct message *message)
-{
-    for (size_t i = 0; i < message->recipient_count; i++) {
-        const struct recipient *recipient = message->recipients[i];
-        if (recipient->state == RECIPIENT_ACCEPTED && recipient->replaced) {
-            counter_add(COUNTER_LEFT_OUT, 1);
-        }
-    }
+    return transaction_edit_failed(transaction, &error);
 }
 
 struct verdict transaction_finish(struct transaction *transaction, const char *queue_id,
@@ -372,7 +399,8 @@ struct verdict transaction_finish(struct transaction *transaction, const char *q
     struct message *message = transaction->message;
     *edits = (struct edit_list){0};
     if (!message->open) {
-        return (struct verdict){.kind = VERDICT_CONTINUE};
+        /* libmilter gives no end without a begin; should it, nothing was judged. */
+        return refusal(VERDICT_DEFER, 451, "4.3.0", "Temporary failure, try again later");
     }
     set_queue_id(message, queue_id);
     struct verdict verdict = call_message_stage(transaction, STAGE_FINISH, NULL);
@@ -380,9 +408,34 @@ struct verdict transaction_finish(struct transaction *transaction, const char *q
         struct verdict planned = make_plan(transaction, edits);
         verdict = planned.kind != VERDICT_CONTINUE ? planned : verdict;
     }
-    if (!verdict_is_refusal(&verdict)) {
-        count_left_out(message);
-    }
-    log_summary(transaction, &verdict, edits);
     return verdict;
+}
+
+struct verdict transaction_data_verdict(const struct transaction *transaction)
+{
+    return transaction->kept;
+}
+
+static void count_replaced(const struct message *message)
+{
+    for (size_t i = 0; i < message->recipient_count; i++) {
+        const struct recipient *recipient = message->recipients[i];
+        if (recipient->state == RECIPIENT_ACCEPTED && recipient->replaced) {
+            counter_add(COUNTER_REPLACED, 1);
+        }
+    }
+}
+
+void transaction_log(const struct transaction *transaction, const struct verdict *verdict,
+                     const struct edit_list *edits)
+{
+    if (!transaction->message->open) {
+        return;
+    }
+    bool accepted =
+        verdict->kind == VERDICT_CONTINUE || verdict->kind == VERDICT_QUARANTINE;
+    if (accepted) {
+        count_replaced(transaction->message);
+    }
+    log_summary(transaction, verdict, edits);
 }

@@ -20,7 +20,8 @@ struct transaction_settings {
     struct current *current;
     const struct services *services;
     const struct network_list *trusted;
-    bool record_all; /* also what rules did not object to: for explain */
+    int64_t messages_memory; /* bytes that all open messages may keep */
+    bool record_all;         /* also what rules did not object to: for explain */
 };
 
 struct peer {
@@ -71,6 +72,18 @@ bool transaction_body(struct transaction *transaction, size_t bytes);
 /* The edits, when the verdict is CONTINUE, live until the next call. */
 struct verdict transaction_finish(struct transaction *transaction, const char *queue_id,
                                   struct edit_list *edits);
+
+/* The edits could not be sent after all: counted and logged; what to answer instead. */
+struct verdict transaction_edit_failed(const struct transaction *transaction,
+                                       const struct error *error);
+
+/* The summary line and the counters, with what the client is really told. Once a message,
+ * when that is certain. */
+void transaction_log(const struct transaction *transaction, const struct verdict *verdict,
+                     const struct edit_list *edits);
+
+/* What the data stage decided; given to the client at end of headers. */
+struct verdict transaction_data_verdict(const struct transaction *transaction);
 
 /* Forgets the message: after finish, at abort, after a refusal. Fine with none open. */
 void transaction_end(struct transaction *transaction);

@@ -67,6 +67,8 @@ static const struct option program_options[] = {
      "for all rules at end of message"},
     {"state.memory", OPTION_SIZE, "64MiB", 1024 * 1024, INT64_C(4) << 30, NULL, NULL,
      "memory of one Lua state, at most"},
+    {"messages.memory", OPTION_SIZE, "256MiB", 1024 * 1024, INT64_C(1) << 40, NULL, NULL,
+     "what all open messages together may keep; then recipients are told to come back"},
     {"rule.instructions", OPTION_COUNT, "10000000", 10000, INT64_C(100000000000), NULL,
      NULL, "Lua instructions of one call of a rule, at most"},
     {"spoof.may_send_as", OPTION_TEXT, NULL, 0, 0, NULL, NULL,

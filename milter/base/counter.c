@@ -25,7 +25,7 @@ const char *counter_name(enum counter counter)
         [COUNTER_RECIPIENTS] = "recipients",
         [COUNTER_REFUSED_RECIPIENTS] = "refused_recipients",
         [COUNTER_REFUSED_MESSAGES] = "refused_messages",
-        [COUNTER_LEFT_OUT] = "left_out",
+        [COUNTER_REPLACED] = "replaced",
         [COUNTER_RULE_ERRORS] = "rule_errors",
         [COUNTER_RULE_LIMITS] = "rule_limits",
         [COUNTER_SHADOWED] = "shadowed",
@@ -35,6 +35,7 @@ const char *counter_name(enum counter counter)
         [COUNTER_PLAN_ERRORS] = "plan_errors",
         [COUNTER_RELOADS] = "reloads",
         [COUNTER_RELOAD_ERRORS] = "reload_errors",
+        [COUNTER_LOG_LOST] = "log_lost",
     };
     return names[counter];
 }

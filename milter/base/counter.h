@@ -11,7 +11,7 @@ enum counter {
     COUNTER_RECIPIENTS,
     COUNTER_REFUSED_RECIPIENTS,
     COUNTER_REFUSED_MESSAGES,
-    COUNTER_LEFT_OUT, /* members of a group left out of a delivery */
+    COUNTER_REPLACED, /* recipients with other deliveries than asked for */
     COUNTER_RULE_ERRORS,
     COUNTER_RULE_LIMITS, /* of these: instructions, memory or time */
     COUNTER_SHADOWED,    /* verdicts not carried out: shadow mode */
@@ -21,6 +21,7 @@ enum counter {
     COUNTER_PLAN_ERRORS,
     COUNTER_RELOADS,
     COUNTER_RELOAD_ERRORS,
+    COUNTER_LOG_LOST, /* log lines that nobody took */
     COUNTER_COUNT,
 };
 

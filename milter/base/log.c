@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/log.h"
 
+#include "base/counter.h"
 #include "base/text.h"
 
 #include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -189,6 +192,26 @@ void log_number(struct log_line *line, const char *key, int64_t value)
     }
 }
 
+/* Whoever reads the log may stop reading: mail must not wait for that. One line waits a
+ * moment, those behind it are dropped and counted until there is room again. */
+static void write_bounded(const struct log_line *line)
+{
+    /* Protects the order of look and write: a leaf, held for at most WAIT_MS. */
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static bool stalled;
+
+    enum { WAIT_MS = 200 };
+
+    pthread_mutex_lock(&lock);
+    struct pollfd output = {.fd = STDERR_FILENO, .events = POLLOUT};
+    stalled = poll(&output, 1, stalled ? 0 : WAIT_MS) == 0;
+    ssize_t written = stalled ? -1 : write(STDERR_FILENO, line->text, line->length);
+    pthread_mutex_unlock(&lock);
+    if (written < 0) {
+        counter_add(COUNTER_LOG_LOST, 1);
+    }
+}
+
 void log_end(struct log_line *line)
 {
     if (!line->active) {
@@ -198,9 +221,7 @@ void log_end(struct log_line *line)
         line->text[line->length++] = '}';
     }
     line->text[line->length++] = '\n';
-    /* Nobody is left to tell when the log itself cannot be written. */
-    ssize_t written = write(STDERR_FILENO, line->text, line->length);
-    (void)written;
+    write_bounded(line);
 }
 
 void log_message(enum log_level level, const char *event, const char *format, ...)

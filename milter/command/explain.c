@@ -139,6 +139,8 @@ static struct verdict play_content(struct transaction *transaction,
             return verdict;
         }
         body_bytes = file->body_bytes;
+    } else if (transaction_data_verdict(transaction).kind != VERDICT_CONTINUE) {
+        return transaction_data_verdict(transaction);
     } else if (body_bytes > 2) {
         body_bytes -= 2; /* the line between header and body counts as well */
     }
@@ -162,6 +164,11 @@ static void play(struct transaction *transaction, struct arena *arena,
     explanation->connect = transaction_connect(transaction, &peer);
     explanation->helo = transaction_helo(transaction, values->helo);
     explanation->session_decisions = *transaction_decisions(transaction);
+    if (verdict_is_refusal(&explanation->connect) ||
+        verdict_is_refusal(&explanation->helo)) {
+        return;
+    }
+    explanation->has_mail = true;
     explanation->mail = play_mail(transaction, arena, values);
     bool accepted = false;
     if (explanation->mail.kind == VERDICT_CONTINUE) {

@@ -111,6 +111,11 @@ static json_t *edit_json(const struct edit *edit)
     return object;
 }
 
+static const char *mail_verdict(const struct explanation *explanation)
+{
+    return explanation->has_mail ? verdict_kind_name(explanation->mail.kind) : "none";
+}
+
 static const char *message_verdict(const struct explanation *explanation)
 {
     return explanation->has_message ? verdict_kind_name(explanation->message.kind) : "none";
@@ -119,7 +124,7 @@ static const char *message_verdict(const struct explanation *explanation)
 /* Behind a refused MAIL no recipient is judged. */
 static const char *recipient_verdict(const struct explanation *explanation, size_t index)
 {
-    bool judged = explanation->mail.kind == VERDICT_CONTINUE;
+    bool judged = explanation->has_mail && explanation->mail.kind == VERDICT_CONTINUE;
     return judged ? verdict_kind_name(explanation->recipients[index].kind) : "none";
 }
 
@@ -136,7 +141,7 @@ bool explanation_print_json(const struct explanation *explanation)
     json_t *verdict = json_object();
     set(verdict, "connect", verdict_kind_name(explanation->connect.kind));
     set(verdict, "helo", verdict_kind_name(explanation->helo.kind));
-    set(verdict, "mail", verdict_kind_name(explanation->mail.kind));
+    set(verdict, "mail", mail_verdict(explanation));
     json_object_set_new(verdict, "rcpt", recipients);
     set(verdict, "message", message_verdict(explanation));
 
@@ -220,8 +225,7 @@ bool explanation_print_text(struct arena *arena, const struct explanation *expla
     printf("verdicts\n");
     printf("  connect  %s\n  helo     %s\n  mail     %s\n",
            verdict_kind_name(explanation->connect.kind),
-           verdict_kind_name(explanation->helo.kind),
-           verdict_kind_name(explanation->mail.kind));
+           verdict_kind_name(explanation->helo.kind), mail_verdict(explanation));
     for (size_t i = 0; i < explanation->recipient_count; i++) {
         printf("  rcpt     %s  %s\n", recipient_verdict(explanation, i),
                printable(arena, explanation->recipient_names[i]));

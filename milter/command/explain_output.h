@@ -14,6 +14,7 @@ struct explanation {
     struct decision_list session_decisions;
     struct decision_list decisions;
     struct verdict connect, helo, mail, message;
+    bool has_mail;    /* connect and helo were not refused */
     bool has_message; /* a recipient was accepted */
     struct verdict *recipients;
     const char *const *recipient_names;

@@ -59,6 +59,7 @@ bool parts_start(struct parts *parts, struct config *config, struct finding_list
         .current = parts->current,
         .services = &parts->services,
         .trusted = &parts->trusted,
+        .messages_memory = config_number(config, "messages.memory"),
     };
     return true;
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static const char help[] =
     "Usage: foregate [-c FILE] [-o name=value]... run\n"
@@ -34,6 +35,16 @@ static void configure_log(const struct config *config)
     bool json = strcmp(config_text(config, "log.format"), "json") == 0;
     log_configure(log_level_find(config_text(config, "log.level")),
                   json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
+}
+
+/* Each session is a descriptor; without a spare one libmilter's accept loops. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 static void log_start(const struct config *config, const struct parts *parts)
@@ -160,6 +171,7 @@ int command_run(struct config *config, int argc, char **argv)
     if (argc > 1) {
         return options_misused("run", "takes no arguments");
     }
+    raise_descriptor_limit();
     ignore_signal(SIGPIPE);
     ignore_signal(SIGHUP);
     return serve(config);

@@ -119,6 +119,8 @@ static int message_set_header(lua_State *L)
 {
     size_t length;
     const char *value = luaL_checklstring(L, 4, &length);
+    luaL_argcheck(L, length > 0, 4,
+                  "an empty value would delete the header: see delete_header");
     record_header(L, EDIT_SET_HEADER, header_index(L), value, length);
     return 0;
 }

@@ -6,7 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VALUE_DEPTH = 8, VALUE_ENTRIES = 20000 };
+enum { VALUE_DEPTH = 8, VALUE_ENTRIES = 20000, VALUE_BYTES = 8 << 20 };
+
+/* What is left of the limits while a value is copied: copies are outside of the state's
+ * memory cap, and one text may stand in it many times. */
+struct budget {
+    int entries;
+    size_t bytes;
+};
 
 static void push(lua_State *L, const struct value *value)
 {
@@ -44,7 +51,7 @@ void value_push(lua_State *L, const struct value *value)
 }
 
 static struct value get(lua_State *L, int index, struct arena *arena, int depth,
-                        int *entries);
+                        struct budget *budget);
 
 /* Lua gives the entries of a table in any order; records and tests want one. */
 static int compare_entries(const void *left, const void *right)
@@ -62,7 +69,7 @@ static int compare_entries(const void *left, const void *right)
 
 /* Entries are appended without a search: the keys of a Lua table are distinct. */
 static struct value get_table(lua_State *L, int index, struct arena *arena, int depth,
-                              int *entries)
+                              struct budget *budget)
 {
     if (depth == 0) {
         luaL_error(L, "a value to keep is nested too deeply, or contains itself");
@@ -71,7 +78,7 @@ static struct value get_table(lua_State *L, int index, struct arena *arena, int 
     for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
         count++;
     }
-    if ((*entries -= (int)count) < 0) {
+    if ((budget->entries -= (int)count) < 0) {
         luaL_error(L, "a value to keep has too many entries");
     }
     struct value table = {.type = VALUE_TABLE};
@@ -79,15 +86,15 @@ static struct value get_table(lua_State *L, int index, struct arena *arena, int 
     table.table.size = count;
     for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
         struct value_entry *entry = &table.table.entries[table.table.count++];
-        entry->key = get(L, lua_gettop(L) - 1, arena, 0, entries);
-        entry->value = get(L, lua_gettop(L), arena, depth - 1, entries);
+        entry->key = get(L, lua_gettop(L) - 1, arena, 0, budget);
+        entry->value = get(L, lua_gettop(L), arena, depth - 1, budget);
     }
     qsort(table.table.entries, count, sizeof *table.table.entries, compare_entries);
     return table;
 }
 
 static struct value get(lua_State *L, int index, struct arena *arena, int depth,
-                        int *entries)
+                        struct budget *budget)
 {
     luaL_checkstack(L, 6, "value is nested too deeply");
     switch (lua_type(L, index)) {
@@ -104,10 +111,14 @@ static struct value get(lua_State *L, int index, struct arena *arena, int depth,
     case LUA_TSTRING: {
         size_t length;
         const char *bytes = lua_tolstring(L, index, &length);
+        if (length > budget->bytes) {
+            luaL_error(L, "a value to keep is too large");
+        }
+        budget->bytes -= length;
         return value_text(arena, bytes, length);
     }
     case LUA_TTABLE:
-        return get_table(L, index, arena, depth, entries);
+        return get_table(L, index, arena, depth, budget);
     default:
         luaL_error(
             L,
@@ -120,6 +131,6 @@ static struct value get(lua_State *L, int index, struct arena *arena, int depth,
 
 struct value value_get(lua_State *L, int index, struct arena *arena)
 {
-    int entries = VALUE_ENTRIES;
-    return get(L, lua_absindex(L, index), arena, VALUE_DEPTH, &entries);
+    struct budget budget = {.entries = VALUE_ENTRIES, .bytes = VALUE_BYTES};
+    return get(L, lua_absindex(L, index), arena, VALUE_DEPTH, &budget);
 }

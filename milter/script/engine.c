@@ -6,29 +6,12 @@
 #include "base/log.h"
 #include "script/api.h"
 #include "script/await.h"
-#include "script/ruleset.h"
+#include "script/generation.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
-
-/* Enough for any rule file; the configured limit may itself be what is wrong. */
-enum { DECLARE_MEMORY_BYTES = 64 << 20 };
-
-struct generation {
-    uint64_t number;
-    atomic_int references; /* beside the maker's */
-    const struct services *services;
-    struct ruleset ruleset;
-    struct state **states;
-    int state_count;
-    int64_t instructions;
-    int64_t command_ms;
-    int64_t message_ms;
-};
 
 const char *stage_name(enum stage stage)
 {
@@ -51,147 +34,6 @@ const char *stage_name(enum stage stage)
         break;
     }
     return "invalid";
-}
-
-static bool states_make(struct generation *generation, const struct config *config,
-                        size_t memory_limit, struct error *error)
-{
-    const char *library = config_text(config, "lua.path");
-    for (int i = 0; i < generation->state_count; i++) {
-        generation->states[i] = state_new(memory_limit, library, error);
-        if (generation->states[i] == NULL ||
-            !ruleset_load(&generation->ruleset, generation->states[i], error)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static int state_count(const struct config *config)
-{
-    int64_t wanted = config_number(config, "states");
-    if (wanted == 0) {
-        wanted = sysconf(_SC_NPROCESSORS_ONLN);
-    }
-    return wanted >= 1 ? (int)wanted : 1;
-}
-
-static bool load(struct generation *generation, struct config *config, size_t memory_limit,
-                 struct error *error)
-{
-    if (!ruleset_find(&generation->ruleset, config, error)) {
-        return false;
-    }
-    generation->states = calloc((size_t)generation->state_count, sizeof(struct state *));
-    if (generation->states == NULL) {
-        abort();
-    }
-    return states_make(generation, config, memory_limit, error) &&
-           ruleset_declare(&generation->ruleset, generation->states[0], config, error);
-}
-
-static bool build(struct generation *generation, struct config *config, struct error *error)
-{
-    if (!config_check_declared(config, error)) {
-        return false;
-    }
-    generation->state_count = state_count(config);
-    return load(generation, config, (size_t)config_number(config, "state.memory"), error) &&
-           config_check(config, error);
-}
-
-struct generation *generation_new(struct config *config, const struct services *services,
-                                  struct error *error)
-{
-    static atomic_uint_least64_t last_number;
-    struct generation *generation = calloc(1, sizeof *generation);
-    if (generation == NULL) {
-        abort();
-    }
-    generation->services = services;
-    if (!build(generation, config, error)) {
-        generation_free(&generation);
-        return NULL;
-    }
-    generation->number = atomic_fetch_add(&last_number, 1) + 1;
-    generation->instructions = config_number(config, "rule.instructions");
-    generation->command_ms = config_number(config, "deadline.command");
-    generation->message_ms = config_number(config, "deadline.message");
-    ruleset_configure(&generation->ruleset, config);
-    for (int i = 0; i < generation->state_count; i++) {
-        ruleset_bind(&generation->ruleset, generation->states[i], config);
-    }
-    return generation;
-}
-
-bool generation_declare(struct config *config, struct error *error)
-{
-    struct generation *generation = calloc(1, sizeof *generation);
-    if (generation == NULL) {
-        abort();
-    }
-    generation->state_count = 1;
-    bool ok = load(generation, config, DECLARE_MEMORY_BYTES, error);
-    generation_free(&generation);
-    return ok;
-}
-
-struct generation *generation_hold(struct generation *generation)
-{
-    atomic_fetch_add(&generation->references, 1);
-    return generation;
-}
-
-void generation_release(struct generation **generation)
-{
-    if (*generation != NULL) {
-        atomic_fetch_sub(&(*generation)->references, 1);
-        *generation = NULL;
-    }
-}
-
-bool generation_is_unused(const struct generation *generation)
-{
-    return atomic_load(&generation->references) == 0;
-}
-
-void generation_free(struct generation **generation)
-{
-    if (*generation == NULL) {
-        return;
-    }
-    for (int i = 0; (*generation)->states != NULL && i < (*generation)->state_count; i++) {
-        state_free(&(*generation)->states[i]);
-    }
-    free((*generation)->states);
-    ruleset_deinit(&(*generation)->ruleset);
-    free(*generation);
-    *generation = NULL;
-}
-
-bool generation_is_spent(const struct generation *generation)
-{
-    for (int i = 0; i < generation->state_count; i++) {
-        if (atomic_load(&generation->states[i]->spent)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-uint64_t generation_number(const struct generation *generation)
-{
-    return generation->number;
-}
-
-bool generation_has_stage(const struct generation *generation, enum stage stage)
-{
-    for (size_t i = 0; i < generation->ruleset.count; i++) {
-        if (generation->ruleset.rules[i].handles[stage]) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* A spent state is only better than none. */

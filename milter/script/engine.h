@@ -45,10 +45,17 @@ struct services {
 struct generation;
 
 /* Loads the rules that config names into new states. Declares their settings in config and
- * checks it (config_check): afterwards config is complete, and must outlive the generation
- * only until this returns. NULL: CONFIG (with file and line), and nothing has changed. */
+ * checks it (config_check): afterwards config is complete; it must outlive the generation.
+ * NULL: CONFIG (with file and line), and nothing has changed. */
 struct generation *generation_new(struct config *config, const struct services *services,
                                   struct error *error);
+
+/* config is the generation's to free from now on. */
+void generation_own_config(struct generation *generation, struct config **config);
+
+/* A fresh generation from the sources of an old one, as they were read then. Takes over the
+ * configuration that the old one owns. NULL: the old one stays as it is. */
+struct generation *generation_renew(struct generation *old, struct error *error);
 
 /* Only loads the rules and declares their settings, and checks nothing: for commands that
  * show or check the options. */

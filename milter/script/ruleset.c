@@ -2,6 +2,7 @@
 #include "script/ruleset.h"
 
 #include "base/text.h"
+#include "directory/file.h"
 
 #include <assert.h>
 #include <lauxlib.h>
@@ -53,6 +54,22 @@ static char *find_file(const char *folders, const char *name)
     return found;
 }
 
+static bool read_source(struct rule *rule, struct error *error)
+{
+    struct arena *arena = arena_new();
+    struct file file;
+    bool read = file_read_text(arena, rule->file, &file, error);
+    if (!read) {
+        error_wrap(error, "%s", rule->file);
+    }
+    rule->source = strdup(read ? file.content : "");
+    if (rule->source == NULL) {
+        abort();
+    }
+    arena_free(&arena);
+    return read;
+}
+
 static bool add_rule(struct ruleset *ruleset, const char *name, const char *folders,
                      struct error *error)
 {
@@ -81,7 +98,7 @@ static bool add_rule(struct ruleset *ruleset, const char *name, const char *fold
             name, folders);
     }
     ruleset->count++;
-    return true;
+    return read_source(rule, error);
 }
 
 bool ruleset_find(struct ruleset *ruleset, const struct config *config, struct error *error)
@@ -105,10 +122,28 @@ bool ruleset_find(struct ruleset *ruleset, const struct config *config, struct e
     return ok;
 }
 
+void ruleset_copy(struct ruleset *ruleset, const struct ruleset *from)
+{
+    *ruleset = (struct ruleset){.rules = calloc(RULES, sizeof(struct rule))};
+    if (ruleset->rules == NULL) {
+        abort();
+    }
+    for (; ruleset->count < from->count; ruleset->count++) {
+        struct rule *rule = &ruleset->rules[ruleset->count];
+        *rule = from->rules[ruleset->count];
+        rule->file = strdup(rule->file);
+        rule->source = strdup(rule->source);
+        if (rule->file == NULL || rule->source == NULL) {
+            abort();
+        }
+    }
+}
+
 void ruleset_deinit(struct ruleset *ruleset)
 {
     for (size_t i = 0; i < ruleset->count; i++) {
         free(ruleset->rules[i].file);
+        free(ruleset->rules[i].source);
     }
     free(ruleset->rules);
     *ruleset = (struct ruleset){0};
@@ -125,8 +160,7 @@ bool ruleset_load(const struct ruleset *ruleset, struct state *state, struct err
         abort();
     }
     for (size_t i = 0; i < ruleset->count; i++) {
-        if (!state_load_rule(state, ruleset->rules[i].name, ruleset->rules[i].file,
-                             error)) {
+        if (!state_load_rule(state, &ruleset->rules[i], error)) {
             return error_wrap(error, "rule %s", ruleset->rules[i].name);
         }
         state->manifest_refs[i] = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -16,6 +16,8 @@ struct ruleset {
  * it wins). CONFIG when one is nowhere. */
 bool ruleset_find(struct ruleset *ruleset, const struct config *config,
                   struct error *error);
+/* The same files, as they were read then. */
+void ruleset_copy(struct ruleset *ruleset, const struct ruleset *from);
 void ruleset_deinit(struct ruleset *ruleset);
 
 /* Loads every rule into the state. */

@@ -161,21 +161,22 @@ static void set_environment(lua_State *L, int library)
     lua_setupvalue(L, -2, 1);
 }
 
-bool state_load_rule(struct state *state, const char *name, const char *file,
-                     struct error *error)
+bool state_load_rule(struct state *state, const struct rule *rule, struct error *error)
 {
     lua_State *L = state->L;
     lua_settop(L, 0);
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->library_ref);
     lua_getfield(L, 1, "load");
-    if (luaL_loadfilex(L, file, "t") != LUA_OK) {
+    const char *chunk = lua_pushfstring(L, "@%s", rule->file);
+    lua_insert(L, 1); /* anchored; below the library */
+    if (luaL_loadbufferx(L, rule->source, strlen(rule->source), chunk, "t") != LUA_OK) {
         error_set(error, ERROR_CONFIG, "%s", lua_tostring(L, -1));
         lua_settop(L, 0);
         return false;
     }
-    set_environment(L, 1);
-    lua_pushstring(L, name);
-    lua_pushstring(L, file);
+    set_environment(L, 2);
+    lua_pushstring(L, rule->name);
+    lua_pushstring(L, rule->file);
     struct call call = {
         .state = state,
         .instructions_left = LOAD_INSTRUCTIONS,
@@ -194,6 +195,7 @@ bool state_load_rule(struct state *state, const char *name, const char *file,
         lua_settop(L, 0);
         return false;
     }
-    lua_remove(L, 1);
+    lua_replace(L, 1);
+    lua_settop(L, 1);
     return true;
 }

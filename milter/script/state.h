@@ -17,6 +17,7 @@ enum { RULE_NAME_BYTES = 64, SWITCH_BYTES = 128 };
 struct rule {
     char name[RULE_NAME_BYTES];
     char *file;
+    char *source; /* its content, read once: all states run the same */
     char
         switches[SWITCH_BYTES]; /* settings that switch it, blanks between; "": always on */
     bool enabled;
@@ -60,8 +61,7 @@ void state_free(struct state **state);
 
 /* Leaves one value on the stack: what ruleset.lua made of the table that the rule file
  * returned. An empty stack when it fails (CONFIG). */
-bool state_load_rule(struct state *state, const char *name, const char *file,
-                     struct error *error);
+bool state_load_rule(struct state *state, const struct rule *rule, struct error *error);
 
 /* stage_call in it is NULL while a rule file is loaded. */
 struct call *call_of(lua_State *L);

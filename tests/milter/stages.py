@@ -4,7 +4,7 @@
 from cases import case, equal, holds, run
 from driver import Milter, packet
 from fake_quota import FULL, FakeQuota
-from program import Program
+from program import VOLUME, Program
 
 FULL_REPLY = "552 5.2.2 Mailbox is full"
 ALL_FINE = "mail=continue; rcpt=continue; message=continue"
@@ -217,6 +217,30 @@ def local_submission():
             session.data()
             reply, _ = session.content()
             holds("an answer at end of message", reply.kind in ("continue", "reply", "tempfail", "reject"), str(reply))
+            session.quit()
+
+
+@case("no memory for more recipients: 452, and for mail from sendmail(1) the message is deferred")
+def many_recipients():
+    big = "big@example.com " + ",".join(f"member{i}@elsewhere.test" for i in range(900)) + "\n"
+    mixed = "mixed@example.com ok@example.com,nosuch@example.com\n"
+    volume = {"postfix-virtual.cf": VOLUME["postfix-virtual.cf"] + big + mixed}
+    with Program(volume=volume, options={"messages.memory": "1MiB"}) as other:
+        with other.session() as session:
+            session.mail()
+            replies = [str(session.rcpt(f"<big+{i}@example.com>"))[:9] for i in range(20)]
+            equal("a stranger's", (replies[0], replies[-1]), ("continue", "452 4.5.3"))
+            session.abort()
+            equal("the memory is free again", transaction(session), ALL_FINE)
+            session.quit()
+        with Milter(other.listen).open("localhost", "127.0.0.1", 0) as session:
+            session.mail("root@mail.example.com")
+            equal("a group that is edited", str(session.rcpt("mixed@example.com")), "continue")
+            for i in range(20):
+                equal(f"recipient {i}", str(session.rcpt(f"big+{i}@example.com")), "continue")
+            session.data()
+            reply, _ = session.content()
+            equal("the message", str(reply)[:9], "452 4.5.3")
             session.quit()
 
 
