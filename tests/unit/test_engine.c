@@ -115,6 +115,7 @@ static const struct failure excesses[] = {
     {"local s = 'x' while true do s = s .. s end", "not enough memory"},
     {"local t = {} while true do t = { t, {} } end", "not enough memory"},
     {"kept = {} while true do kept[#kept + 1] = ('x'):rep(100000) .. #kept end", "memory"},
+    {"(('a'):rep(1000000)):find(('a'):rep(500000) .. 'b', 1, true)", "so long a text"},
     {"while true do message.notes.x = ('y'):rep(1000000) end",
      "the message keeps too much"},
 };

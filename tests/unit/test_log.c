@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What reaches stderr, read back through a pipe; JSON is judged by jansson. */
+#include "base/counter.h"
 #include "base/log.h"
 
 #include <setjmp.h>
@@ -186,6 +187,43 @@ static void levels_are_obeyed(void **state)
     assert_string_equal(log_level_name(LOG_DEBUG), "debug");
 }
 
+/* A pipe that nobody reads holds 64 KiB: a program that waited would never come back. */
+static void a_stuck_reader_costs_lines_only(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    int before = dup(STDERR_FILENO);
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[1]);
+    char value[1000];
+    memset(value, 'x', sizeof value);
+
+    enum { LINES = 200 };
+
+    for (int i = 0; i < LINES; i++) {
+        struct log_line line;
+        log_begin(&line, LOG_ERROR, "stuck");
+        log_bytes(&line, "value", value, sizeof value);
+        log_end(&line);
+    }
+    int64_t lost = counter_get(COUNTER_LOG_LOST);
+    char content[4096];
+    ssize_t got = 1;
+    ssize_t total = 0;
+    while (got > 0 && total < 65536 / 2) {
+        got = read(ends[0], content, sizeof content);
+        total += got;
+    }
+    log_message(LOG_ERROR, "again", "there is room");
+    int64_t lost_then = counter_get(COUNTER_LOG_LOST);
+    dup2(before, STDERR_FILENO);
+    close(before);
+    close(ends[0]);
+    assert_true(lost > 0 && lost < LINES);
+    assert_int_equal(lost_then, lost);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +233,7 @@ int main(void)
         cmocka_unit_test(json_is_valid_at_the_limit),
         cmocka_unit_test(long_values_are_cut),
         cmocka_unit_test(levels_are_obeyed),
+        cmocka_unit_test(a_stuck_reader_costs_lines_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

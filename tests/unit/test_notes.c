@@ -72,6 +72,8 @@ static const char *const refused[][2] = {
     {"local t = {} for i = 1, 150 do t[i] = {} for j = 1, 150 do t[i][j] = j end end n.x = "
      "t",
      "too many entries"},
+    {"local s, t = ('x'):rep(1000000), {} for i = 1, 100 do t[i] = s end n.x = t",
+     "too large"},
     {"n[true] = 1", "a text or a whole number"},
     {"n[1.5] = 1", "a text or a whole number"},
     {"n[{}] = 1", "a text or a whole number"},
