@@ -2,9 +2,22 @@
 -- Aliases: attaches to each recipient what Postfix will deliver to, so that the rules behind this
 -- one judge mailboxes, not names.
 
+-- SRS addresses are valid without being accounts, whatever a catch-all says: Postfix turns them
+-- back into the sender they stand for, before it looks at aliases.
+local function is_srs(address)
+    return address.local_part:sub(1, 5):lower():find("^srs[01]=") ~= nil
+end
+
 return {
     name = "alias",
-    rcpt = function(_, _, recipient)
+    settings = {
+        srs = { "bool", "no", dms = "ENABLE_SRS",
+            "addresses SRS0=... and SRS1=... are not expanded, so that no rule judges them" },
+    },
+    rcpt = function(_, _, recipient, settings)
+        if settings.srs and is_srs(recipient.address) then
+            return nil
+        end
         local expansion, reason = directory.resolve(recipient.address)
         if not expansion then
             return defer(451, "4.3.0", "Temporary lookup failure", { reason = reason })

@@ -49,7 +49,9 @@ local function split(expansion, answers)
     for _, member in ipairs(expansion.recipients) do
         local answer = member.mailbox and answers[member.mailbox]
         local list = answer and answer.room == "over" and full or others
-        list[#list + 1] = member
+        if member.class ~= "unknown" then -- nobody there to deliver to instead
+            list[#list + 1] = member
+        end
     end
     return full, others
 end

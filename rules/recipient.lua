@@ -26,12 +26,6 @@ local function expansion_failed(expansion)
     return defer(451, "4.6.0", "Alias expansion error", detail)
 end
 
--- SRS addresses at our domains are valid without being accounts: Postfix turns them back into
--- the sender they stand for.
-local function is_srs(address, settings)
-    return settings.srs and address.local_part:sub(1, 4):lower():find("^srs[01]") ~= nil
-end
-
 local function addresses(recipients)
     local list = {}
     for i, member in ipairs(recipients) do
@@ -70,8 +64,6 @@ return {
             "what the sender to an address that nobody has is told, behind the address" },
         group = { "choice", "all", choices = "all any",
             "an alias is refused when all of its members are unknown, or when any is" },
-        srs = { "bool", "no", dms = "ENABLE_SRS",
-            "addresses SRS0... and SRS1... at our domains are not judged" },
     },
     rcpt = function(_, _, recipient, settings)
         local expansion = recipient.expansion
@@ -85,7 +77,7 @@ return {
             return dangling_members(recipient, expansion, settings)
         end
         -- Who is a local user of the host itself, only its own Postfix knows, and it has judged.
-        if expansion.domain_class == "local" or is_srs(recipient.address, settings) then
+        if expansion.domain_class == "local" then
             return nil
         end
         return refuse(recipient, settings)

@@ -86,17 +86,33 @@ local function headers_problem(session, message, settings)
     return (header_problem(session, message, "Sender", settings))
 end
 
+-- Much foreign mail has a From: that cannot be read for certain (`MAILER-DAEMON`, `root (Cron)`).
+-- It matters when one of our domains stands in it.
+local function unreadable_from(message, settings, why)
+    for _, text in ipairs(message:header("From")) do
+        for domain in text:sub(1, 4000):gmatch("@([%w.-]+)") do
+            if directory.is_local(domain) ~= false then
+                if settings.own_domain == "mark" then
+                    message.notes.spoof = "From with our domain cannot be read, no login"
+                    return nil
+                end
+                return reject(550, "5.7.1", "Message rejected: From header with our domain " ..
+                    "cannot be read; log in to send from this domain", { why = why })
+            end
+        end
+    end
+end
+
 -- A stranger who writes one of our domains into From:.
 local function stranger_from(session, message, settings)
     if settings.own_domain == "off" or session.trusted then
         return nil
     end
     local listed, unreadable = message:header_addresses("From")
-    if not listed and settings.own_domain == "reject" then
-        return reject(550, "5.7.1", "Message rejected: From header cannot be read",
-            { why = unreadable })
+    if not listed then
+        return unreadable_from(message, settings, unreadable)
     end
-    for _, entry in ipairs(listed or {}) do
+    for _, entry in ipairs(listed) do
         local ours, why = directory.is_local(entry.address.domain)
         if ours == nil then
             return cannot_tell(why)

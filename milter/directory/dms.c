@@ -3,6 +3,7 @@
 
 #include "directory/dms_parse.h"
 #include "directory/file.h"
+#include "directory/local.h"
 #include "directory/snapshot_build.h"
 
 #include <string.h>
@@ -97,6 +98,36 @@ static void load_grants(struct loader *loader)
     }
 }
 
+/* What makes a whole domain other than its owner thinks. */
+static void check_domains(const struct loader *loader)
+{
+    const struct snapshot *snapshot = loader->snapshot;
+    for (size_t i = 0; loader->findings != NULL && i < snapshot->domains.count; i++) {
+        const char *domain = snapshot->domains.entries[i].key;
+        if (local_has_domain(loader->settings, domain)) {
+            finding_add(
+                loader->findings, FINDING_WARNING, "local-domain", DMS_ACCOUNTS, 0,
+                arena_format(loader->findings->arena,
+                             "%.200s is in mydestination as well: its mail is local "
+                             "to the host, accounts in it get none",
+                             domain),
+                "Take it out of mydestination (and hostname), or use another domain");
+        }
+        if (snapshot->patterns != NULL &&
+            pattern_table_find(snapshot->patterns, domain, loader->findings->arena).kind ==
+                ANSWER_FOUND) {
+            finding_add(
+                loader->findings, FINDING_ERROR, "pattern-matches-domain", DMS_REGEXP, 0,
+                arena_format(loader->findings->arena,
+                             "A pattern matches the bare name %.200s: Postfix takes "
+                             "the domain for one of aliases only, and its accounts get "
+                             "no mail",
+                             domain),
+                "Anchor the pattern and write the @: /^name@domain$/");
+        }
+    }
+}
+
 struct snapshot *dms_load(const struct directory_settings *settings,
                           struct finding_list *findings, struct error *error)
 {
@@ -118,6 +149,7 @@ struct snapshot *dms_load(const struct directory_settings *settings,
         dms_parse_quotas(snapshot, content, findings);
     }
     load_grants(&loader);
+    check_domains(&loader);
     if (loader.failed) {
         snapshot_release(&snapshot);
         return NULL;

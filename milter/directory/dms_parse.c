@@ -85,24 +85,32 @@ static void parse_account(struct snapshot *snapshot, char *login, int line,
              "Write the login in small letters");
     }
     add_domain(snapshot, at + 1, line);
-    text_fold(login);
-    table_add(snapshot->arena, &snapshot->accounts, login, login, line);
+    const char *spelling = arena_copy(snapshot->arena, login);
+    table_add(snapshot->arena, &snapshot->accounts, login, spelling, line);
 }
 
-/* Of lines with one login Dovecot uses the first. */
+/* Of lines with one login Dovecot uses the first. Spelled in different case, they are two
+ * lines with one key for Postfix, which then fails every look-up of an account. */
 static void report_twins(const struct table *accounts, struct finding_list *findings)
 {
     for (size_t i = 1; findings != NULL && i < accounts->count; i++) {
         const struct table_entry *entry = &accounts->entries[i];
-        if (strcmp(entry->key, entry[-1].key) == 0) {
-            warn(findings, "duplicate-account", DMS_ACCOUNTS, entry->line,
-                 arena_format(
-                     findings->arena,
-                     "The login stands on line %d already: that line counts, this one "
-                     "is ignored",
-                     entry[-1].line),
-                 "Delete one of the two lines");
+        if (strcmp(entry->key, entry[-1].key) != 0) {
+            continue;
         }
+        bool same = strcmp(entry->value, entry[-1].value) == 0;
+        finding_add(findings, same ? FINDING_WARNING : FINDING_ERROR,
+                    same ? "duplicate-account" : "duplicate-key", DMS_ACCOUNTS, entry->line,
+                    arena_format(
+                        findings->arena,
+                        same
+                            ? "The login stands on line %d already: that line counts, this "
+                              "one is ignored"
+                            : "The login stands on line %d already, in other case: Postfix "
+                              "then fails every look-up of an account and refuses its mail "
+                              "with 451",
+                        entry[-1].line),
+                    "Delete one of the two lines");
     }
 }
 

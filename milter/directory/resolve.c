@@ -140,8 +140,8 @@ static void next_final(struct resolve *resolve)
     const char *domain = domain_of(resolve->routed);
     if (local_has_domain(resolve->settings, domain)) {
         end_final_domain(resolve, DOMAIN_LOCAL);
-    } else if (!address_domain_is_valid(domain)) {
-        end_final_domain(resolve, DOMAIN_EXTERNAL);
+    } else if (!address_domain_is_valid(domain) || resolve->routed[0] == '-') {
+        end_final(resolve, CLASS_UNKNOWN, NULL); /* accepted, and bounced by the MTA */
     } else if (resolve->known_domain != NULL &&
                text_equal_folded(resolve->known_domain, domain)) {
         end_final_domain(resolve, resolve->known_kind);

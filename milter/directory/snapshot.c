@@ -59,6 +59,14 @@ static struct answer find_in(const struct table *table, const char *key)
                          : (struct answer){.kind = ANSWER_NOT_FOUND};
 }
 
+/* The account is its key: the value is the spelling in the file. */
+static struct answer find_account(const struct table *accounts, const char *key)
+{
+    const struct table_entry *entry = table_find(accounts, key);
+    return entry != NULL ? (struct answer){.kind = ANSWER_FOUND, .value = entry->key}
+                         : (struct answer){.kind = ANSWER_NOT_FOUND};
+}
+
 struct answer snapshot_answer(const struct snapshot *snapshot,
                               const struct question *question, struct arena *arena)
 {
@@ -66,7 +74,7 @@ struct answer snapshot_answer(const struct snapshot *snapshot,
     case QUESTION_DOMAIN:
         return find_in(&snapshot->domains, question->key);
     case QUESTION_MAILBOX:
-        return find_in(&snapshot->accounts, question->key);
+        return find_account(&snapshot->accounts, question->key);
     case QUESTION_TABLE:
         return find_in(&snapshot->aliases, question->key);
     case QUESTION_PATTERN:

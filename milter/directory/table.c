@@ -165,6 +165,17 @@ static void warn(struct finding_list *findings, const char *code, const char *fi
     }
 }
 
+/* A target word that begins with `#`. */
+static bool has_comment(const char *value)
+{
+    for (const char *at = strchr(value, '#'); at != NULL; at = strchr(at + 1, '#')) {
+        if (at == value || text_is_space(at[-1]) || at[-1] == ',') {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void parse_line(struct arena *arena, struct table *table,
                        const struct logical_line *line, const char *file,
                        struct finding_list *findings)
@@ -197,6 +208,12 @@ static void parse_line(struct arena *arena, struct table *table,
             "not aliased",
             "Write `address target`, or delete the line");
         return;
+    }
+    if (has_comment(value)) {
+        warn(findings, "comment-in-value", file, line->number,
+             "A comment behind the targets is none: its words, and the #, are further "
+             "recipients, whose mail is accepted and bounced",
+             "Put the comment on a line of its own");
     }
     table_add(arena, table, line->text, value, line->number);
 }

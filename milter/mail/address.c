@@ -30,7 +30,7 @@ static bool is_dot_string(const char *text, size_t length)
     }
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)text[i];
-        if (c <= ' ' || c >= 0x7f || strchr("()<>@,;:\\\"[]", c) != NULL ||
+        if (c <= ' ' || c == 0x7f || strchr("()<>@,;:\\\"[]", c) != NULL ||
             (c == '.' && i + 1 < length && text[i + 1] == '.')) {
             return false;
         }
@@ -48,7 +48,7 @@ void address_write_external(char *buffer, const char *local_part, size_t length,
     }
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)local_part[i];
-        if (quoted && (c == '"' || c == '\\' || c == '\r' || c > 0x7f)) {
+        if (quoted && (c == '"' || c == '\\' || c == '\r')) {
             buffer[used++] = '\\';
         }
         buffer[used++] = local_part[i];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/buffer.h"
+#include "base/text.h"
 #include "mail/address.h"
 #include "mail/address_list.h"
 
@@ -311,6 +312,22 @@ static bool read_group(struct header_parser *parser)
     return next_word(parser);
 }
 
+/* `a@d <a@d>`, as telephones and printers write it: against the grammar, but it says one
+ * thing. */
+static bool read_repeated(struct header_parser *parser)
+{
+    const char *place = parser->word.place;
+    char *shown = arena_copy(parser->arena, parser->local_part.data);
+    if (!read_angle_address(parser)) {
+        return false;
+    }
+    if (!text_equal_folded(shown, parser->local_part.data)) {
+        return complain(parser, place, "another address than the one before the bracket");
+    }
+    append(parser, arena_copy(parser->arena, parser->local_part.data), shown);
+    return true;
+}
+
 static bool read_entry(struct header_parser *parser)
 {
     struct words words;
@@ -327,6 +344,9 @@ static bool read_entry(struct header_parser *parser)
     char *name = arena_copy(parser->arena, has_brackets ? parser->phrase.data : "");
     if (has_brackets ? !read_angle_address(parser) : !read_address(parser, &words)) {
         return false;
+    }
+    if (!has_brackets && at_special(parser, '<')) {
+        return read_repeated(parser);
     }
     append(parser, arena_copy(parser->arena, parser->local_part.data), name);
     return true;

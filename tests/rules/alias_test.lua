@@ -74,3 +74,15 @@ end }]])
     s:rcpt("bob@example.com"):is("continue")
     s:finish{}:is("reject", 550, "5.7.1", "bob@example.com ok")
 end)
+
+-- Behind a catch-all to a full mailbox, any rule that judged it would refuse it.
+test("with SRS switched on, its addresses are nobody's business", function(t)
+    t.volume{ accounts = { "alice@example.com" }, virtual = "@example.com alice@example.com\n" }
+    t.quota["alice@example.com"] = "over"
+    t.options{ ["alias.srs"] = "yes" }
+    local s = t.session()
+    s:mail("a@sender.example"):is("continue")
+    s:rcpt("SRS0=abcd=XY=other.example=user@example.com"):is("continue")
+    s:rcpt("srs1=abcd=other.example==XY=third.example=user@example.com"):is("continue")
+    s:rcpt("srs2=nobody@example.com"):is("reject", 552, "5.2.2")
+end)

@@ -44,7 +44,7 @@ static void parses_what_clients_type(void **state)
         {"<\"\"@example.com>", "\"\"@example.com", "", ""},
         {"<.dot@example.com>", "\".dot\"@example.com", ".dot", ""},
         {"<a..b@example.com>", "\"a..b\"@example.com", "a..b", ""},
-        {"<\xc3\xa4@example.com>", "\"\\\xc3\\\xa4\"@example.com", "\xc3\xa4", ""},
+        {"<\xc3\xa4@example.com>", "\xc3\xa4@example.com", "\xc3\xa4", ""},
         {"<alice(note)@(x)example.com>", "alice@example.com", "alice", ""},
         {"Alice <alice@example.com>", "alice@example.com", "alice", ""},
         {"<alice @ example . com>", "alice@example.com", "alice", ""},

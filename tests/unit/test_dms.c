@@ -41,7 +41,6 @@ static void describe(const char *accounts, const char *aliases, const char *patt
         struct snapshot_counts counts = snapshot_counts(snapshot);
         used = snprintf(text, TEXT_BYTES, "%zu %zu %zu %zu %zu", counts.accounts,
                         counts.aliases, counts.patterns, counts.domains, counts.quotas);
-        assert_int_equal(finding_count(&findings, FINDING_ERROR), 0);
     }
     for (size_t i = 0; i < findings.count; i++) {
         const struct finding *finding = &findings.entries[i];
@@ -74,7 +73,13 @@ static void reads_volumes(void **state)
         {"everything", "a@x.test|SECRET\n", "al@x.test a@x.test\n@z.test @x.test\n",
          "/^re@/ a@x.test\n", "a@x.test:10G\n", "1 2 1 2 1"},
         {"duplicate account", "a@x.test|SECRET1\nA@x.test|SECRET2\n", NULL, NULL, NULL,
-         "1 0 0 1 0 accoun:2!upper-case-account accoun:2!duplicate-account"},
+         "1 0 0 1 0 accoun:2!upper-case-account accoun:2!duplicate-key"},
+        {"the same line twice", "a@x.test|SECRET1\na@x.test|SECRET2\n", NULL, NULL, NULL,
+         "1 0 0 1 0 accoun:2!duplicate-account"},
+        {"a comment behind targets", "a@x.test|SECRET\n", "b@x.test a@x.test # sales\n",
+         NULL, NULL, "1 1 0 1 0 virtua:1!comment-in-value"},
+        {"a pattern that matches a domain", "a@x.test|SECRET\n", NULL, "/x/ a@x.test\n",
+         NULL, "1 0 1 1 0 regexp:0!pattern-matches-domain"},
         {"no bar", "a@x.test\n", NULL, NULL, NULL, "1 0 0 1 0 accoun:1!no-password"},
         {"hash without bar", "a@x.test:{S}SECRET\n{S}SECRET\n", NULL, NULL, NULL,
          "0 0 0 0 0 accoun:1!no-password accoun:1!bad-account accoun:2!no-password "
@@ -234,6 +239,13 @@ static void fingerprint_follows_content(void **state)
     uint64_t other = dms_fingerprint(settings);
     volume_write(&volume, "unrelated", "x");
     assert_true(other == dms_fingerprint(settings));
+    char path[512];
+    snprintf(path, sizeof path, "%s/unrelated", volume.path);
+    volume.settings.may_send_as = path;
+    uint64_t grants = dms_fingerprint(settings);
+    assert_true(other != grants);
+    volume_write(&volume, "unrelated", "y");
+    assert_true(grants != dms_fingerprint(settings));
     volume_end(&volume);
 }
 

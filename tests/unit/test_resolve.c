@@ -308,7 +308,7 @@ static void tells_class_mailbox_and_path(void **state)
         {"sys+t@example.com", EXPANSION_OK, CLASS_MAILBOX,
          "local - root+t@mail.example.test < sys+t@example.com(base) < "
          "devnull+t@mail.example.test(base); "
-         "external - far@remote.test+t < sys+t@example.com(base) < "
+         "unknown - far@remote.test+t < sys+t@example.com(base) < "
          "devnull+t@mail.example.test(base)"},
         {"devnull@localhost", EXPANSION_OK, CLASS_LOCAL,
          "local - root@mail.example.test < devnull@localhost(bare); "

@@ -57,7 +57,7 @@ static void reads_lines_as_postfix(void **state)
         {"escaped quote", "a\\\" b\n", "1 a\\\"=b;"},
         {"open quote", "a\"b c\nd e\n", "2 d=e;1!open-quote;"},
         {"backslash at the end", "a\\\n", "1!no-value;"},
-        {"comment sign later", "a b # c\n", "1 a=b # c;"},
+        {"comment sign later", "a b # c\n", "1 a=b # c;1!comment-in-value;"},
         {"comment sign in the key", "a#b c\n", "1 a#b=c;"},
         {"vertical tab is white space", "a\vb\n", "1 a=b;"},
     };
