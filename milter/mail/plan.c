@@ -2,6 +2,7 @@
 #include "mail/plan.h"
 
 #include "base/text.h"
+#include "mail/dsn.h"
 #include "mail/key_set.h"
 
 #include <stdlib.h>
@@ -96,69 +97,6 @@ void plan_record_recipient(struct plan *plan, struct arena *arena, const char *a
         plan->added_size = size;
     }
     plan->added[plan->added_count++] = arena_copy(arena, address);
-}
-
-/* The address as the client typed it, without brackets and source route: the form in which
- * the MTA remembers the original recipient, so not completed and not requoted. */
-static const char *typed_address(struct arena *arena, const char *raw)
-{
-    char *text = text_trim(arena_copy(arena, raw));
-    size_t length = strlen(text);
-    if (length >= 2 && text[0] == '<' && text[length - 1] == '>') {
-        text[length - 1] = '\0';
-        text = text_trim(text + 1);
-    }
-    const char *colon = text[0] == '@' ? strchr(text, ':') : NULL;
-    return colon != NULL ? colon + 1 : text;
-}
-
-/* RFC 3461 section 4: printable ASCII but `+` and `=`. */
-static const char *xtext_encode(struct arena *arena, const char *text)
-{
-    char *encoded = arena_alloc(arena, strlen(text) * 3 + 1);
-    char *at = encoded;
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c > ' ' && c <= '~' && c != '+' && c != '=') {
-            *at++ = (char)c;
-        } else {
-            *at++ = '+';
-            *at++ = "0123456789ABCDEF"[c >> 4];
-            *at++ = "0123456789ABCDEF"[c & 15];
-        }
-    }
-    return encoded;
-}
-
-static const char *original_recipient(struct arena *arena,
-                                      const struct recipient *recipient)
-{
-    const char *given = params_find(recipient->params, "ORCPT");
-    if (given != NULL) {
-        return given;
-    }
-    return arena_format(arena, "rfc822;%s",
-                        xtext_encode(arena, typed_address(arena, recipient->address.raw)));
-}
-
-/* RFC 3461 5.2.7.3: only one of several expansions may still report success, since the MTA
- * cannot write the "expanded" report for an expansion it does not know of. */
-static const char *notify_without_success(struct arena *arena, const char *notify)
-{
-    char *kept = arena_alloc(arena, strlen(notify) + 1);
-    size_t used = 0;
-    while (*notify != '\0') {
-        size_t length = strcspn(notify, ",");
-        if (length != strlen("SUCCESS") || !text_starts_folded(notify, "SUCCESS")) {
-            if (used > 0) {
-                kept[used++] = ',';
-            }
-            memcpy(kept + used, notify, length);
-            used += length;
-        }
-        notify += length + (notify[length] == ',' ? 1 : 0);
-    }
-    return kept[0] != '\0' ? kept : "NEVER";
 }
 
 static bool expand(const struct builder *builder, const char *address,
@@ -367,7 +305,7 @@ static void delete_groups(struct builder *builder)
         if (recipient->state == RECIPIENT_ACCEPTED && recipient->replaced &&
             key_set_has(deleted, recipient->address.key)) {
             edit_add(builder, EDIT_DELETE_RECIPIENT)->address =
-                bracketed(arena, typed_address(arena, recipient->address.raw));
+                bracketed(arena, dsn_typed_address(arena, recipient->address.raw));
         }
     }
 }
@@ -386,7 +324,7 @@ static bool is_lost_as_duplicate(const struct builder *builder,
     const struct group *group =
         bsearch(key, builder->groups, builder->group_count, sizeof *group, compare_key);
     return group != NULL && group->edited && !group->kept && orcpt != NULL &&
-           text_equal_folded(orcpt, original_recipient(builder->arena, group->first));
+           text_equal_folded(orcpt, dsn_original_recipient(builder->arena, group->first));
 }
 
 static bool add_candidate(struct builder *builder, const struct candidate *candidate)
@@ -409,7 +347,7 @@ static bool add_candidate(struct builder *builder, const struct candidate *candi
     }
     struct group *group = candidate->group;
     struct arena *arena = builder->arena;
-    const char *orcpt = group != NULL ? original_recipient(arena, group->first) : NULL;
+    const char *orcpt = group != NULL ? dsn_original_recipient(arena, group->first) : NULL;
     if (is_lost_as_duplicate(builder, candidate, orcpt)) {
         return error_set(builder->error, ERROR_RULE,
                          "%s is deleted and added with the same original recipient",
@@ -417,7 +355,7 @@ static bool add_candidate(struct builder *builder, const struct candidate *candi
     }
     const char *notify = group != NULL ? params_find(group->first->params, "NOTIFY") : NULL;
     if (notify != NULL && group->added_count++ > 0) {
-        notify = notify_without_success(arena, notify);
+        notify = dsn_notify_without_success(arena, notify);
     }
     struct edit *edit = edit_add(builder, EDIT_ADD_RECIPIENT);
     edit->address = bracketed(arena, candidate->address);
