@@ -173,11 +173,28 @@ static const char *typed_text(struct arena *arena, const char *raw)
     return colon != NULL ? colon + 1 : text;
 }
 
+/* An open one would swallow whatever stands behind the address, in an edit the bracket. */
+static bool quotes_are_closed(const char *text)
+{
+    bool open = false;
+    for (; *text != '\0'; text++) {
+        if (*text == '\\' && text[1] != '\0') {
+            text++;
+        } else if (*text == '"') {
+            open = !open;
+        }
+    }
+    return !open;
+}
+
 bool address_parse(struct arena *arena, const char *raw, const struct address_rules *rules,
                    struct address *address, struct error *error)
 {
     if (strlen(raw) > ADDRESS_BYTES_MAX) {
         return error_set(error, ERROR_REMOTE, "longer than %d bytes", ADDRESS_BYTES_MAX);
+    }
+    if (!quotes_are_closed(raw)) {
+        return error_set(error, ERROR_REMOTE, "quoted string without end");
     }
     struct address_list list;
     address_list_parse_value(arena, typed_text(arena, raw), &list);

@@ -29,6 +29,20 @@ const char *dsn_typed_address(struct arena *arena, const char *raw)
     return colon != NULL ? colon + 1 : text;
 }
 
+const char *dsn_delete_form(struct arena *arena, const struct address *address)
+{
+    const char *typed = dsn_typed_address(arena, address->raw);
+    bool is_plain = true;
+    for (const char *at = typed; *at != '\0'; at++) {
+        unsigned char c = (unsigned char)*at;
+        is_plain = is_plain && c > ' ' && c != 0x7f && strchr("\"\\()<>,;", c) == NULL;
+    }
+    if (is_plain) {
+        return typed;
+    }
+    return strchr(typed, '@') != NULL ? address->external : NULL;
+}
+
 /* RFC 3461 section 4: printable ASCII but `+` and `=`. */
 static const char *xtext_encode(struct arena *arena, const char *text)
 {

@@ -291,7 +291,7 @@ static const char *bracketed(struct arena *arena, const char *address)
     return arena_format(arena, "<%s>", address);
 }
 
-static void delete_groups(struct builder *builder)
+static bool delete_groups(struct builder *builder)
 {
     struct arena *arena = builder->arena;
     struct key_set *deleted = key_set_new(arena);
@@ -302,12 +302,19 @@ static void delete_groups(struct builder *builder)
     }
     for (size_t i = 0; i < builder->recipient_count; i++) {
         const struct recipient *recipient = builder->recipients[i];
-        if (recipient->state == RECIPIENT_ACCEPTED && recipient->replaced &&
-            key_set_has(deleted, recipient->address.key)) {
-            edit_add(builder, EDIT_DELETE_RECIPIENT)->address =
-                bracketed(arena, dsn_typed_address(arena, recipient->address.raw));
+        if (recipient->state != RECIPIENT_ACCEPTED || !recipient->replaced ||
+            !key_set_has(deleted, recipient->address.key)) {
+            continue;
         }
+        const char *form = dsn_delete_form(arena, &recipient->address);
+        if (form == NULL) {
+            return error_set(builder->error, ERROR_RULE,
+                             "how the server names the recipient %s cannot be told",
+                             recipient->address.external);
+        }
+        edit_add(builder, EDIT_DELETE_RECIPIENT)->address = bracketed(arena, form);
     }
+    return true;
 }
 
 static int compare_key(const void *key, const void *group)
@@ -378,7 +385,9 @@ static bool build_recipients(struct builder *builder)
         arena_array(builder->arena,
                     deletes + builder->candidate_count + builder->plan->header_count + 1,
                     sizeof *builder->list->edits);
-    delete_groups(builder);
+    if (!delete_groups(builder)) {
+        return false;
+    }
     size_t deleted = builder->list->count;
     for (size_t i = 0; i < builder->candidate_count; i++) {
         if (!add_candidate(builder, &builder->candidates[i])) {

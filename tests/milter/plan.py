@@ -55,7 +55,8 @@ def pair():
 @case("the delete argument has the client's exact case and always brackets")
 def exact_case():
     for typed, delete in (("<PaIr@Example.COM>", "<PaIr@Example.COM>"), ("PaIr@example.com", "<PaIr@example.com>"),
-                          ("<\"pair\"@example.com>", "<\"pair\"@example.com>")):
+                          # Postfix compares without quotes that are not needed.
+                          ("<\"pair\"@example.com>", "<pair@example.com>")):
         deletes, adds = edits(typed)
         equal(f"delete for {typed}", deletes, [delete])
         equal(f"adds for {typed}", [address for address, _ in adds], ["ok@example.com"])
