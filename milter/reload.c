@@ -116,8 +116,9 @@ static bool load_directory(struct reload *reload, bool is_new)
         log_message(LOG_ERROR, "directory_kept", "%s; the last good directory stays in use",
                     error.text);
     } else if (loaded) {
-        reload_log_findings(&findings);
         struct snapshot_counts after = snapshot_counts(snapshot);
+        current_set_snapshot(reload->current, snapshot);
+        reload_log_findings(&findings);
         struct log_line line;
         log_begin(&line, LOG_INFO, "directory_loaded");
         log_change(&line, "accounts", before.accounts, after.accounts);
@@ -125,7 +126,6 @@ static bool load_directory(struct reload *reload, bool is_new)
         log_change(&line, "patterns", before.patterns, after.patterns);
         log_change(&line, "domains", before.domains, after.domains);
         log_end(&line);
-        current_set_snapshot(reload->current, snapshot);
         counter_add(COUNTER_RELOADS, 1);
     }
     arena_free(&arena);
@@ -165,10 +165,10 @@ static void load_rules(struct reload *reload, bool from_disk)
         keep_rules(error.text);
         return;
     }
-    log_message(LOG_INFO, "rules_loaded", "generation %" PRIu64,
-                generation_number(generation));
     reload->generation = generation;
     reload->retired[place] = current_set_generation(reload->current, generation);
+    log_message(LOG_INFO, "rules_loaded", "generation %" PRIu64,
+                generation_number(generation));
     counter_add(COUNTER_RELOADS, 1);
 }
 
