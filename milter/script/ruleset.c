@@ -20,37 +20,20 @@ static bool name_is_valid(const char *name)
     return length > 0 && length < RULE_NAME_BYTES && name[length] == '\0';
 }
 
-/* The word at *rest, which moves on; NULL at the end. A list option holds words. */
-static char *next_word(char **rest)
-{
-    static const char separators[] = " \t\r\n,";
-    char *word = *rest + strspn(*rest, separators);
-    if (*word == '\0') {
-        return NULL;
-    }
-    char *end = word + strcspn(word, separators);
-    *rest = *end != '\0' ? end + 1 : end;
-    *end = '\0';
-    return word;
-}
-
 static char *find_file(const char *folders, const char *name)
 {
-    char *list = strdup(folders);
-    if (list == NULL) {
-        abort();
-    }
     char *found = NULL;
-    char *rest = list;
-    for (char *folder; (folder = next_word(&rest)) != NULL;) {
+    const char *folder;
+    size_t folder_length;
+    while (text_next_word(&folders, &folder, &folder_length)) {
         char path[PATH_MAX];
-        int length = snprintf(path, sizeof path, "%s/%s.lua", folder, name);
+        int length =
+            snprintf(path, sizeof path, "%.*s/%s.lua", (int)folder_length, folder, name);
         if (length > 0 && (size_t)length < sizeof path && access(path, F_OK) == 0) {
             free(found);
             found = strdup(path);
         }
     }
-    free(list);
     return found;
 }
 
@@ -88,7 +71,7 @@ static bool add_rule(struct ruleset *ruleset, const char *name, const char *fold
         return error_set(error, ERROR_CONFIG, "rules: more than %d rules", RULES);
     }
     struct rule *rule = &ruleset->rules[ruleset->count];
-    snprintf(rule->name, sizeof rule->name, "%s", name);
+    memcpy(rule->name, name, strlen(name) + 1); /* fits: name_is_valid */
     rule->file = find_file(folders, name);
     if (rule->file == NULL) {
         return error_set(
@@ -104,18 +87,19 @@ static bool add_rule(struct ruleset *ruleset, const char *name, const char *fold
 bool ruleset_find(struct ruleset *ruleset, const struct config *config, struct error *error)
 {
     *ruleset = (struct ruleset){.rules = calloc(RULES, sizeof(struct rule))};
-    const char *text = config_text(config, "rules");
-    char *names = strdup(text != NULL ? text : "");
-    if (ruleset->rules == NULL || names == NULL) {
+    if (ruleset->rules == NULL) {
         abort();
     }
+    const char *names = config_text(config, "rules");
     const char *folders = config_text(config, "rules.path");
     bool ok = true;
-    char *rest = names;
-    for (char *name; ok && (name = next_word(&rest)) != NULL;) {
+    const char *word;
+    size_t length;
+    while (ok && names != NULL && text_next_word(&names, &word, &length)) {
+        char name[2 * RULE_NAME_BYTES]; /* one that is cut is too long anyway */
+        snprintf(name, sizeof name, "%.*s", (int)length, word);
         ok = add_rule(ruleset, name, folders != NULL ? folders : "", error);
     }
-    free(names);
     if (!ok) {
         ruleset_deinit(ruleset);
     }
@@ -274,13 +258,13 @@ static bool is_on(const struct config *config, const char *name)
 /* On without a switch, or when one of the settings it names is neither no nor off. */
 static bool is_enabled(const struct config *config, const struct rule *rule)
 {
-    char names[sizeof rule->switches];
-    snprintf(names, sizeof names, "%s", rule->switches);
+    const char *names = rule->switches;
     bool enabled = names[0] == '\0';
-    char *rest = names;
-    for (char *name; !enabled && (name = next_word(&rest)) != NULL;) {
+    const char *name;
+    size_t length;
+    while (!enabled && text_next_word(&names, &name, &length)) {
         char option[OPTION_NAME_BYTES];
-        snprintf(option, sizeof option, "%s.%s", rule->name, name);
+        snprintf(option, sizeof option, "%s.%.*s", rule->name, (int)length, name);
         enabled = is_on(config, option);
     }
     return enabled;
@@ -317,17 +301,13 @@ static void reply_push(lua_State *L, const char *text)
 static void list_push(lua_State *L, const char *text)
 {
     lua_newtable(L);
-    char *copy = strdup(text);
-    if (copy == NULL) {
-        abort();
-    }
-    char *rest = copy;
     lua_Integer count = 0;
-    for (char *word; (word = next_word(&rest)) != NULL;) {
-        lua_pushstring(L, word);
+    const char *word;
+    size_t length;
+    while (text_next_word(&text, &word, &length)) {
+        lua_pushlstring(L, word, length);
         lua_rawseti(L, -2, ++count);
     }
-    free(copy);
 }
 
 static void setting_push(lua_State *L, const struct config *config, const char *name,
