@@ -50,13 +50,13 @@ struct generation *current_generation(struct current *current)
     return generation;
 }
 
-void current_set_snapshot(struct current *current, struct snapshot *snapshot)
+struct snapshot *current_set_snapshot(struct current *current, struct snapshot *snapshot)
 {
     pthread_mutex_lock(&current->lock);
     struct snapshot *old = current->snapshot;
     current->snapshot = snapshot;
     pthread_mutex_unlock(&current->lock);
-    snapshot_release(&old);
+    return old;
 }
 
 struct generation *current_set_generation(struct current *current,

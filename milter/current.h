@@ -21,9 +21,8 @@ void current_hold(struct current *current, struct generation **generation,
 /* Borrowed: for the thread that changes it. */
 struct generation *current_generation(struct current *current);
 
-/* Reload thread. The old snapshot is released; the old generation is returned, to be freed
- * when it is unused. */
-void current_set_snapshot(struct current *current, struct snapshot *snapshot);
+/* Reload thread. The old one is returned, to be freed when it is unused. */
+struct snapshot *current_set_snapshot(struct current *current, struct snapshot *snapshot);
 struct generation *current_set_generation(struct current *current,
                                           struct generation *generation);
 

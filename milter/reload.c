@@ -24,8 +24,9 @@ enum {
     SETTLE_MS = 200,    /* a file that is being written: wait until it stays the same */
     SETTLE_ROUNDS = 10, /* but not for ever: then it is read as it is */
     RETIRED = 16,
-    RENEW_MS = 10000, /* between two renewals of spent states */
-    RETRY_MS = 10000, /* between two tries to load what failed */
+    LOGGED_FINDINGS = 50, /* of one reload */
+    RENEW_MS = 10000,     /* between two renewals of spent states */
+    RETRY_MS = 10000,     /* between two tries to load what failed */
 };
 
 struct reload {
@@ -38,11 +39,13 @@ struct reload {
     bool directory_failed;         /* to be tried again without a change */
     int64_t retry_ms;              /* then */
     uint64_t fingerprint;          /* of the volume as it was last looked at, good or bad */
+    struct dms_watch files;        /* as they were then */
     int wake;                      /* eventfd: the end */
     int signals;                   /* signalfd: SIGUSR1 */
     int watch;                     /* inotify, or -1 */
     atomic_bool stopping;
     struct generation *retired[RETIRED]; /* until their last message has ended */
+    struct snapshot *replaced[RETIRED];  /* the same; freeing a large one takes long */
     pthread_t thread;
 };
 
@@ -51,6 +54,9 @@ static void free_retired(struct reload *reload)
     for (int i = 0; i < RETIRED; i++) {
         if (reload->retired[i] != NULL && generation_is_unused(reload->retired[i])) {
             generation_free(&reload->retired[i]);
+        }
+        if (reload->replaced[i] != NULL && snapshot_is_unused(reload->replaced[i])) {
+            snapshot_release(&reload->replaced[i]);
         }
     }
 }
@@ -66,9 +72,23 @@ static int retired_place(const struct reload *reload)
     return -1;
 }
 
+/* Without a place for it, whoever ends the last message with it frees it. */
+static void retire_snapshot(struct reload *reload, struct snapshot *snapshot)
+{
+    int place = 0;
+    while (place < RETIRED && reload->replaced[place] != NULL) {
+        place++;
+    }
+    if (place < RETIRED) {
+        reload->replaced[place] = snapshot;
+    } else {
+        snapshot_release(&snapshot);
+    }
+}
+
 void reload_log_findings(const struct finding_list *findings)
 {
-    for (size_t i = 0; i < findings->count; i++) {
+    for (size_t i = 0; i < findings->count && i < LOGGED_FINDINGS; i++) {
         const struct finding *finding = &findings->entries[i];
         struct log_line line;
         log_begin(&line, LOG_WARNING, "directory");
@@ -79,27 +99,37 @@ void reload_log_findings(const struct finding_list *findings)
         log_text(&line, "remedy", finding->remedy);
         log_end(&line);
     }
-}
-
-static void log_change(struct log_line *line, const char *name, size_t before, size_t after)
-{
-    log_number(line, name, (int64_t)after);
-    if (before != after) {
-        char key[32];
-        snprintf(key, sizeof key, "%s_change", name);
-        log_number(line, key, (int64_t)after - (int64_t)before);
+    size_t all =
+        finding_count(findings, FINDING_ERROR) + finding_count(findings, FINDING_WARNING);
+    if (all > LOGGED_FINDINGS) {
+        log_message(LOG_WARNING, "directory", "%zu more; `foregate check` shows them",
+                    all - LOGGED_FINDINGS);
     }
 }
 
-static struct snapshot_counts current_counts(const struct reload *reload)
+static void log_part(struct log_line *line, const char *what, const char *change,
+                     size_t count)
 {
-    struct generation *generation;
-    struct snapshot *snapshot;
-    current_hold(reload->current, &generation, &snapshot);
-    struct snapshot_counts counts = snapshot_counts(snapshot);
-    generation_release(&generation);
-    snapshot_release(&snapshot);
-    return counts;
+    char key[64];
+    snprintf(key, sizeof key, "%s_%s", what, change);
+    if (count > 0) {
+        log_number(line, key, (int64_t)count);
+    }
+}
+
+static void log_changes(const struct snapshot *old, const struct snapshot *new)
+{
+    struct snapshot_change changes[SNAPSHOT_CHANGES];
+    struct log_line line;
+    snapshot_compare(old, new, changes);
+    log_begin(&line, LOG_INFO, "directory_loaded");
+    for (size_t i = 0; i < SNAPSHOT_CHANGES; i++) {
+        log_number(&line, changes[i].what, (int64_t)changes[i].count);
+        log_part(&line, changes[i].what, "added", changes[i].added);
+        log_part(&line, changes[i].what, "removed", changes[i].removed);
+        log_part(&line, changes[i].what, "changed", changes[i].changed);
+    }
+    log_end(&line);
 }
 
 /* False: the last good one stays; said only when the contents are new. */
@@ -108,7 +138,6 @@ static bool load_directory(struct reload *reload, bool is_new)
     struct error error = {0};
     struct arena *arena = arena_new();
     struct finding_list findings = {.arena = arena};
-    struct snapshot_counts before = current_counts(reload);
     struct snapshot *snapshot = dms_load(reload->directory, &findings, &error);
     bool loaded = snapshot != NULL;
     if (!loaded && is_new) {
@@ -116,16 +145,12 @@ static bool load_directory(struct reload *reload, bool is_new)
         log_message(LOG_ERROR, "directory_kept", "%s; the last good directory stays in use",
                     error.text);
     } else if (loaded) {
-        struct snapshot_counts after = snapshot_counts(snapshot);
-        current_set_snapshot(reload->current, snapshot);
+        struct snapshot *held = snapshot_hold(snapshot);
+        struct snapshot *old = current_set_snapshot(reload->current, snapshot);
         reload_log_findings(&findings);
-        struct log_line line;
-        log_begin(&line, LOG_INFO, "directory_loaded");
-        log_change(&line, "accounts", before.accounts, after.accounts);
-        log_change(&line, "aliases", before.aliases, after.aliases);
-        log_change(&line, "patterns", before.patterns, after.patterns);
-        log_change(&line, "domains", before.domains, after.domains);
-        log_end(&line);
+        log_changes(old, held);
+        snapshot_release(&held);
+        retire_snapshot(reload, old);
         counter_add(COUNTER_RELOADS, 1);
     }
     arena_free(&arena);
@@ -192,7 +217,7 @@ static uint64_t settled_fingerprint(struct reload *reload, uint64_t first)
     for (int round = 0; round < SETTLE_ROUNDS && !atomic_load(&reload->stopping); round++) {
         struct pollfd wake = {.fd = reload->wake, .events = POLLIN};
         poll(&wake, 1, SETTLE_MS);
-        uint64_t second = dms_fingerprint(reload->directory);
+        uint64_t second = dms_fingerprint(reload->directory, &reload->files);
         if (second == first) {
             break;
         }
@@ -204,7 +229,7 @@ static uint64_t settled_fingerprint(struct reload *reload, uint64_t first)
 /* What failed may have failed for a reason that leaves the contents as they were. */
 static void look_at_directory(struct reload *reload, bool always)
 {
-    uint64_t fingerprint = dms_fingerprint(reload->directory);
+    uint64_t fingerprint = dms_fingerprint(reload->directory, &reload->files);
     if (fingerprint != reload->fingerprint) {
         fingerprint = settled_fingerprint(reload, fingerprint);
     }
@@ -216,7 +241,7 @@ static void look_at_directory(struct reload *reload, bool always)
     reload->fingerprint = fingerprint;
     reload->directory_failed = !load_directory(reload, is_new);
     reload->retry_ms = clock_monotonic_ms() + RETRY_MS;
-    if (dms_fingerprint(reload->directory) != fingerprint) {
+    if (dms_fingerprint(reload->directory, &reload->files) != fingerprint) {
         reload->directory_failed = true; /* changed meanwhile: look again at once */
         reload->retry_ms = 0;
     }

@@ -195,7 +195,7 @@ static struct verdict spare_local_submission(const struct transaction *transacti
 static void set_sender(struct transaction *transaction, const char *raw)
 {
     struct message *message = transaction->message;
-    const struct address_rules *rules = &transaction->settings->services->directory->rules;
+    const struct address_rules *rules = &snapshot_settings(transaction->snapshot)->rules;
     struct error error;
     if (address_parse(message->arena, raw, rules, &message->sender, &error)) {
         return;
@@ -251,7 +251,7 @@ static struct verdict judge_recipient(struct transaction *transaction,
                                       struct recipient *recipient, const char *raw)
 {
     struct message *message = transaction->message;
-    const struct address_rules *rules = &transaction->settings->services->directory->rules;
+    const struct address_rules *rules = &snapshot_settings(transaction->snapshot)->rules;
     struct error error;
     if (!address_parse(message->arena, raw, rules, &recipient->address, &error) ||
         recipient->address.is_null) {
@@ -386,8 +386,7 @@ static struct verdict make_plan(struct transaction *transaction, struct edit_lis
     struct message *message = transaction->message;
     struct error error = {0};
     if (envelope_plan(&message->plan, message->recipients, message->recipient_count,
-                      transaction->snapshot, transaction->settings->services->directory,
-                      message->arena, edits, &error)) {
+                      transaction->snapshot, message->arena, edits, &error)) {
         return (struct verdict){.kind = VERDICT_CONTINUE};
     }
     return transaction_edit_failed(transaction, &error);

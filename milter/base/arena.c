@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Most messages fit into one block; the first block is kept by reset. */
-enum { BLOCK_BYTES = 4096 };
+enum { BLOCK_BYTES = 4096, FIRST_ITEMS = 4 };
 
 struct block {
     struct block *next;
@@ -121,6 +121,20 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
         abort();
     }
     return arena_alloc(arena, count * size);
+}
+
+void *arena_grow(struct arena *arena, void *items, size_t count, size_t *size,
+                 size_t item_size)
+{
+    if (count < *size) {
+        return items;
+    }
+    *size = *size > 0 ? *size * 2 : FIRST_ITEMS;
+    void *larger = arena_array(arena, *size, item_size);
+    if (count > 0) {
+        memcpy(larger, items, count * item_size);
+    }
+    return larger;
 }
 
 char *arena_copy_bytes(struct arena *arena, const void *bytes, size_t length)

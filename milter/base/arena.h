@@ -24,6 +24,11 @@ void *arena_alloc(struct arena *arena, size_t size);
 /* For arrays; aborts when count * size overflows. */
 void *arena_array(struct arena *arena, size_t count, size_t size);
 
+/* The array, or a larger copy of it, with room for one more behind its count items; *size
+ * counts the items there is room for. items may be NULL when *size is 0. */
+void *arena_grow(struct arena *arena, void *items, size_t count, size_t *size,
+                 size_t item_size);
+
 /* A copy with a NUL behind it. text may be NULL: then NULL. */
 char *arena_copy(struct arena *arena, const char *text);
 char *arena_copy_bytes(struct arena *arena, const void *bytes, size_t length);

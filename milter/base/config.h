@@ -98,6 +98,10 @@ const struct option *config_option(const struct config *config, size_t index);
 const char *config_origin(const struct config *config,
                           const char *name); /* "default", "FILE:12" */
 
+/* docker-mailserver's rule: of mail.example.com it is example.com, example.com itself
+ * stays. */
+const char *config_domain(const char *hostname);
+
 /* The variable of an option: FOREGATE_QUOTA_TIMEOUT for quota.timeout. */
 char *option_environment_name(struct arena *arena, const char *name);
 

@@ -33,10 +33,10 @@ static const struct option program_options[] = {
     {"dms.provisioner", OPTION_CHOICE, "FILE", 0, 0, "FILE", "ACCOUNT_PROVISIONER",
      "where accounts are kept: only FILE, the config volume, is served so far"},
     {"dms.postmaster", OPTION_TEXT, NULL, 0, 0, NULL, "POSTMASTER_ADDRESS",
-     "where docker-mailserver sends local mail for root; shown only, nothing depends on "
-     "it"},
+     "where docker-mailserver sends mail for the local root; default: postmaster@domain"},
     {"recipient_delimiter", OPTION_TEXT, "+", 0, 0, NULL, NULL,
-     "set of characters that begin the detail of an address, as in Postfix; empty: none"},
+     "set of characters that begin the detail of an address, as in Postfix; empty: none; "
+     "not set: as postfix-main.cf in the volume says"},
     {"trusted_networks", OPTION_NETWORKS, "127.0.0.0/8 [::1]/128", 0, 0, NULL, NULL,
      "clients that are not judged as strangers (quota applies to them as well)"},
     {"rules", OPTION_LIST, "subaddress alias recipient quota spoof", 0, 0, NULL, NULL,
@@ -105,9 +105,7 @@ void config_declare_program(struct config *config)
     }
 }
 
-/* docker-mailserver's rule: of mail.example.com it is example.com, example.com itself
- * stays. */
-static const char *domain_of(const char *hostname)
+const char *config_domain(const char *hostname)
 {
     const char *first = strchr(hostname, '.');
     return first == NULL                    ? "localdomain"
@@ -119,8 +117,8 @@ void config_derive(struct arena *arena, const char *hostname, const char **myori
                    const char **mydestination)
 {
     *myorigin = hostname;
-    *mydestination =
-        arena_format(arena, "%s, localhost.%s, localhost", hostname, domain_of(hostname));
+    *mydestination = arena_format(arena, "%s, localhost.%s, localhost", hostname,
+                                  config_domain(hostname));
 }
 
 static bool check_port(const char *text, size_t length, struct complaint *complaint)

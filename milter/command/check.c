@@ -4,7 +4,8 @@
 #include "command/json.h"
 #include "command/options.h"
 #include "command/settings.h"
-#include "directory/finding.h"
+#include "directory/dms.h"
+#include "directory/lint.h"
 #include "script/engine.h"
 
 #include "base/text.h"
@@ -67,23 +68,16 @@ static bool check_directory(const struct config *config, struct finding_list *fi
 {
     struct directory_settings settings;
     struct error error;
-    size_t errors = finding_count(findings, FINDING_ERROR);
     if (!settings_directory(config, findings->arena, &settings, &error)) {
         finding_add(findings, FINDING_ERROR, "directory", "", 0, error.text, "");
         return false;
     }
-    struct snapshot *snapshot = dms_load(&settings, findings, &error);
-    if (snapshot != NULL) {
-        *counts = snapshot_counts(snapshot);
-        snapshot_release(&snapshot);
-        return true;
-    }
-    if (finding_count(findings, FINDING_ERROR) == errors) {
-        finding_add(findings, FINDING_ERROR, "directory", settings.volume, 0, error.text,
-                    "mend it; until then the last good state stays in use, or `run` does "
-                    "not start");
-    }
-    return false;
+    struct snapshot *snapshot = dms_read(&settings, findings);
+    lint_snapshot(snapshot, findings);
+    *counts = snapshot_counts(snapshot);
+    snapshot_release(&snapshot);
+    finding_sort(findings);
+    return true;
 }
 
 static json_t *finding_json(const struct finding *finding)

@@ -3,6 +3,8 @@
 
 #include "command/settings.h"
 
+#include <assert.h>
+
 /* Mailboxes with a lease of room at a time. */
 enum { LEASES = 16384 };
 
@@ -35,12 +37,14 @@ static bool start(struct parts *parts, struct config *config, struct finding_lis
                             &parts->trusted, error)) {
         return false;
     }
-    parts->fingerprint = dms_fingerprint(&parts->directory);
+    struct dms_watch watch = {0};
+    parts->fingerprint = dms_fingerprint(&parts->directory, &watch);
     struct snapshot *snapshot = dms_load(&parts->directory, findings, error);
     if (snapshot == NULL) {
         return false;
     }
-    current_set_snapshot(parts->current, snapshot);
+    struct snapshot *none = current_set_snapshot(parts->current, snapshot);
+    assert(none == NULL);
     parts->loop = loop_start(error);
     parts->services.loop = parts->loop;
     return parts->loop != NULL && start_quota(parts, config, error);
@@ -50,7 +54,6 @@ bool parts_start(struct parts *parts, struct config *config, struct finding_list
                  struct error *error)
 {
     *parts = (struct parts){.arena = arena_new()};
-    parts->services.directory = &parts->directory;
     if (!start(parts, config, findings, error)) {
         parts_stop(parts);
         return false;

@@ -2,6 +2,7 @@
 /* `foregate resolve`: where mail for an address goes, by the resolver that delivery, quota
  * and ownership use. */
 #include "directory/resolve.h"
+#include "directory/dms.h"
 
 #include "base/text.h"
 #include "command/command.h"
@@ -150,7 +151,8 @@ static void resolve_one(struct job *job, const char *bytes, size_t length)
         refuse(job, bytes, length, "there is a NUL byte in the address");
         return;
     }
-    if (!address_parse(job->arena, bytes, &job->settings.rules, &address, &error)) {
+    if (!address_parse(job->arena, bytes, &snapshot_settings(job->snapshot)->rules,
+                       &address, &error)) {
         refuse(job, bytes, length, error.text);
         return;
     }
@@ -159,7 +161,7 @@ static void resolve_one(struct job *job, const char *bytes, size_t length)
         return;
     }
     const struct expansion *expansion =
-        resolve_address(job->arena, &address, job->snapshot, &job->settings);
+        resolve_address(job->arena, &address, job->snapshot);
     bool failed = expansion->status == EXPANSION_ERROR;
     job->found = job->found || failed || expansion->status == EXPANSION_UNKNOWN;
     if (job->json) {

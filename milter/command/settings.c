@@ -8,6 +8,15 @@ static const char *text_of(const struct config *config, const char *name)
     return value != NULL ? value : "";
 }
 
+/* docker-mailserver's default is postmaster@ the domain of the host name. */
+static const char *postmaster_address(const struct config *config, struct arena *arena)
+{
+    const char *address = text_of(config, "dms.postmaster");
+    const char *hostname = text_of(config, "hostname");
+    return *address != '\0' ? arena_copy(arena, address)
+                            : arena_format(arena, "postmaster@%s", config_domain(hostname));
+}
+
 bool settings_directory(const struct config *config, struct arena *arena,
                         struct directory_settings *settings, struct error *error)
 {
@@ -22,6 +31,8 @@ bool settings_directory(const struct config *config, struct arena *arena,
                 .myorigin = arena_copy(arena, text_of(config, "myorigin")),
                 .delimiters = arena_copy(arena, text_of(config, "recipient_delimiter")),
             },
+        .delimiters_given = config_is_set(config, "recipient_delimiter"),
+        .postmaster = postmaster_address(config, arena),
     };
     if (*settings->volume == '\0' || *settings->hostname == '\0' ||
         *settings->rules.myorigin == '\0') {

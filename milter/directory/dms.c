@@ -1,66 +1,121 @@
 /* SPDX-License-Identifier: MIT */
 #include "directory/dms.h"
 
+#include "directory/dms_overrides.h"
 #include "directory/dms_parse.h"
-#include "directory/file.h"
-#include "directory/local.h"
 #include "directory/snapshot_build.h"
 
+#include "base/hash.h"
+
 #include <string.h>
+
+/* A set of files that changes all the time is read as it is in the end. */
+enum { ATTEMPTS = 5 };
+
+static const char *const names[DMS_FILES] = {
+    DMS_MAIN, DMS_DOVECOT, DMS_ACCOUNTS, DMS_VIRTUAL, DMS_REGEXP, DMS_ALIASES, DMS_QUOTAS};
 
 struct loader {
     const struct directory_settings *settings;
     struct finding_list *findings; /* may be NULL */
     struct snapshot *snapshot;
-    struct error *error;
-    bool failed; /* error has the first reason; the rest is still read, for findings */
+    struct file file; /* the open one */
+    const char *name;
+    struct error error;  /* the first reason why it cannot be used */
+    bool failed;         /* the rest is still read, for findings */
+    const char *changed; /* a file that did while it was read, or NULL */
 };
 
 static void fail(struct loader *loader, const char *code, const char *file, int line,
                  const struct error *error, const char *remedy)
 {
-    if (loader->findings != NULL) {
-        finding_add(loader->findings, FINDING_ERROR, code, file, line, error->text, remedy);
-    }
+    finding_add(loader->findings, FINDING_ERROR, code, file, line, error->text, remedy);
     if (!loader->failed) {
-        *loader->error = *error;
-        error_wrap(loader->error, "%s", file);
+        loader->error = *error;
+        error_wrap(&loader->error, "%s", file);
     }
     loader->failed = true;
 }
 
-/* NULL when the file could not be read; "" when it is missing and may be. */
-static char *read_content(struct loader *loader, const char *path, const char *name,
-                          bool required)
+static void fail_reading(struct loader *loader, const struct error *error)
 {
-    struct error error = {0};
-    struct file file;
-    bool read = file_read_text(loader->snapshot->arena, path, &file, &error);
-    if (read && file.missing && required) {
-        read = error_set(&error, ERROR_CONFIG,
-                         "%s does not exist; create it or name another", path);
-    }
-    if (!read) {
-        fail(loader, "unreadable", name, 0, &error,
-             "Until then the directory stays as it was when its files could be read");
-        return NULL;
-    }
-    return file.content;
+    fail(loader, "unreadable", loader->name, 0, error,
+         "Until then the directory stays as it was when its files could be read");
 }
 
-static char *read_volume(struct loader *loader, const char *name, bool required)
+/* False when there is nothing to read, which is a failure only of a required file. */
+static bool open_path(struct loader *loader, const char *path, const char *name,
+                      bool required)
+{
+    struct error error = {0};
+    loader->name = name;
+    bool opened = file_open(path, &loader->file, &error);
+    if (opened && loader->file.stream == NULL && required) {
+        opened = error_set(&error, ERROR_CONFIG,
+                           "%s does not exist; create it or name another", path);
+    }
+    if (!opened) {
+        fail_reading(loader, &error);
+    }
+    return opened && loader->file.stream != NULL;
+}
+
+static bool open_file(struct loader *loader, const char *name, bool required)
 {
     const char *path =
         arena_format(loader->snapshot->arena, "%s/%s", loader->settings->volume, name);
-    return read_content(loader, path, name, required);
+    return open_path(loader, path, name, required);
+}
+
+/* read and error are what the parser said. */
+static void end_file(struct loader *loader, bool read, const struct error *error)
+{
+    if (!file_close(&loader->file)) {
+        loader->changed = loader->name;
+    } else if (!read) {
+        fail_reading(loader, error);
+    }
+}
+
+static void load_delimiters(struct loader *loader)
+{
+    struct delimiter_override postfix = {0};
+    struct delimiter_override dovecot = {0};
+    struct snapshot *snapshot = loader->snapshot;
+    struct error error = {0};
+    if (open_file(loader, DMS_MAIN, false)) {
+        bool read = dms_parse_main(loader->file.stream, snapshot->arena, loader->settings,
+                                   &postfix, loader->findings, &error);
+        end_file(loader, read, &error);
+    }
+    if (open_file(loader, DMS_DOVECOT, false)) {
+        bool read =
+            dms_parse_dovecot(loader->file.stream, snapshot->arena, &dovecot, &error);
+        end_file(loader, read, &error);
+    }
+    snapshot->settings.rules.delimiters =
+        dms_delimiters(loader->settings, &postfix, &dovecot, loader->findings);
+}
+
+static void load_accounts(struct loader *loader)
+{
+    struct error error = {0};
+    if (open_file(loader, DMS_ACCOUNTS, true)) {
+        bool read = dms_parse_accounts(loader->snapshot, loader->file.stream,
+                                       loader->findings, &error);
+        end_file(loader, read, &error);
+    }
 }
 
 /* Postfix fails every look-up in a table that has a key twice, and with it all mail. */
-static void check_unique(struct loader *loader, const struct table *aliases)
+static void check_unique(struct loader *loader)
 {
-    for (size_t i = 1; i < aliases->count; i++) {
-        const struct table_entry *entry = &aliases->entries[i];
-        if (strcmp(entry->key, entry[-1].key) != 0) {
+    const struct table *aliases = &loader->snapshot->aliases;
+    struct table_entry entry;
+    struct table_entry first;
+    size_t cursor = 0;
+    while (aliases->twins > 0 && table_next(aliases, &cursor, &entry)) {
+        if (!table_find(aliases, entry.key, &first) || first.place == entry.place) {
             continue;
         }
         struct error error = {0};
@@ -69,133 +124,146 @@ static void check_unique(struct loader *loader, const struct table *aliases)
             "%.100s stands on line %d and again on line %d: Postfix then fails every "
             "look-up in the file and refuses all mail with 451; write all targets in one "
             "line and delete the other",
-            entry->key, entry[-1].line, entry->line);
-        fail(loader, "duplicate-key", DMS_VIRTUAL, entry->line, &error,
+            entry.key, first.line, entry.line);
+        fail(loader, "duplicate-key", DMS_VIRTUAL, entry.line, &error,
              "Write all targets in one line and delete the other");
+    }
+}
+
+static void load_virtual(struct loader *loader)
+{
+    struct error error = {0};
+    if (!open_file(loader, DMS_VIRTUAL, false)) {
+        return;
+    }
+    FILE *stream = loader->file.stream;
+    bool read = dms_parse_virtual(loader->snapshot, stream, loader->findings, &error);
+    rewind(stream);
+    read = read && dms_parse_domains(loader->snapshot, stream, loader->findings, &error);
+    end_file(loader, read, &error);
+    check_unique(loader);
+}
+
+static void load_regexp(struct loader *loader)
+{
+    struct error error = {0};
+    if (open_file(loader, DMS_REGEXP, false)) {
+        bool read =
+            pattern_table_parse(loader->snapshot->arena, loader->file.stream, DMS_REGEXP,
+                                loader->findings, &loader->snapshot->patterns, &error);
+        end_file(loader, read, &error);
     }
 }
 
 static void load_aliases(struct loader *loader)
 {
-    struct snapshot *snapshot = loader->snapshot;
-    char *content = read_volume(loader, DMS_VIRTUAL, false);
-    if (content == NULL) {
-        return;
+    struct error error = {0};
+    if (loader->settings->postmaster != NULL) {
+        table_add(&loader->snapshot->local_aliases, "root", loader->settings->postmaster,
+                  0);
     }
-    dms_parse_domains(snapshot, arena_copy(snapshot->arena, content), loader->findings);
-    table_parse(snapshot->arena, &snapshot->aliases, content, DMS_VIRTUAL,
-                loader->findings);
-    table_sort(&snapshot->aliases);
-    check_unique(loader, &snapshot->aliases);
+    if (open_file(loader, DMS_ALIASES, false)) {
+        bool read = dms_parse_aliases(loader->snapshot, loader->file.stream,
+                                      loader->findings, &error);
+        end_file(loader, read, &error);
+    }
+}
+
+static void load_quotas(struct loader *loader)
+{
+    struct error error = {0};
+    if (open_file(loader, DMS_QUOTAS, false)) {
+        bool read = dms_parse_quotas(loader->snapshot, loader->file.stream,
+                                     loader->findings, &error);
+        end_file(loader, read, &error);
+    }
 }
 
 static void load_grants(struct loader *loader)
 {
+    struct error error = {0};
     const char *path = loader->settings->may_send_as;
-    char *content = path != NULL ? read_content(loader, path, path, true) : NULL;
-    if (content != NULL) {
-        dms_parse_grants(loader->snapshot, content, path, loader->findings);
+    if (path != NULL && open_path(loader, path, path, true)) {
+        bool read = dms_parse_grants(loader->snapshot, loader->file.stream, path,
+                                     loader->findings, &error);
+        end_file(loader, read, &error);
     }
 }
 
-/* What makes a whole domain other than its owner thinks. */
-static void check_domains(const struct loader *loader)
+static void load(struct loader *loader)
 {
-    const struct snapshot *snapshot = loader->snapshot;
-    for (size_t i = 0; loader->findings != NULL && i < snapshot->domains.count; i++) {
-        const char *domain = snapshot->domains.entries[i].key;
-        if (local_has_domain(loader->settings, domain)) {
-            finding_add(
-                loader->findings, FINDING_WARNING, "local-domain", DMS_ACCOUNTS, 0,
-                arena_format(loader->findings->arena,
-                             "%.200s is in mydestination as well: its mail is local "
-                             "to the host, accounts in it get none",
-                             domain),
-                "Take it out of mydestination (and hostname), or use another domain");
+    loader->snapshot = snapshot_new(loader->settings);
+    loader->failed = false;
+    loader->changed = NULL;
+    load_delimiters(loader); /* what follows depends on them */
+    load_accounts(loader);
+    load_virtual(loader);
+    load_regexp(loader);
+    load_aliases(loader);
+    load_quotas(loader);
+    load_grants(loader);
+}
+
+/* One state of all files, as far as they stand still. */
+static void load_settled(struct loader *loader)
+{
+    struct finding_list before = {0};
+    if (loader->findings != NULL) {
+        before = *loader->findings;
+    }
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        if (attempt > 0) {
+            snapshot_release(&loader->snapshot);
         }
-        if (snapshot->patterns != NULL &&
-            pattern_table_find(snapshot->patterns, domain, loader->findings->arena).kind ==
-                ANSWER_FOUND) {
-            finding_add(
-                loader->findings, FINDING_ERROR, "pattern-matches-domain", DMS_REGEXP, 0,
-                arena_format(loader->findings->arena,
-                             "A pattern matches the bare name %.200s: Postfix takes "
-                             "the domain for one of aliases only, and its accounts get "
-                             "no mail",
-                             domain),
-                "Anchor the pattern and write the @: /^name@domain$/");
+        if (loader->findings != NULL) {
+            *loader->findings = before;
+        }
+        load(loader);
+        if (loader->changed == NULL) {
+            break;
         }
     }
+    if (loader->changed != NULL) {
+        struct error error = {0};
+        loader->name = loader->changed;
+        error_set(&error, ERROR_SYSTEM,
+                  "changes while it is read; write it aside and rename it");
+        fail_reading(loader, &error);
+    }
+    snapshot_seal(loader->snapshot);
 }
 
 struct snapshot *dms_load(const struct directory_settings *settings,
                           struct finding_list *findings, struct error *error)
 {
-    struct snapshot *snapshot = snapshot_new();
-    struct loader loader = {
-        .settings = settings, .findings = findings, .snapshot = snapshot, .error = error};
-    char *content = read_volume(&loader, DMS_ACCOUNTS, true);
-    if (content != NULL) {
-        dms_parse_accounts(snapshot, content, findings);
-    }
-    load_aliases(&loader);
-    content = read_volume(&loader, DMS_REGEXP, false);
-    if (content != NULL) {
-        snapshot->patterns =
-            pattern_table_parse(snapshot->arena, content, DMS_REGEXP, findings);
-    }
-    content = read_volume(&loader, DMS_QUOTAS, false);
-    if (content != NULL) {
-        dms_parse_quotas(snapshot, content, findings);
-    }
-    load_grants(&loader);
-    check_domains(&loader);
+    struct loader loader = {.settings = settings, .findings = findings};
+    load_settled(&loader);
     if (loader.failed) {
-        snapshot_release(&snapshot);
-        return NULL;
+        *error = loader.error;
+        snapshot_release(&loader.snapshot);
     }
-    snapshot_seal(snapshot);
-    return snapshot;
+    return loader.snapshot;
 }
 
-/* FNV-1a: a change of the files is an accident or an edit, not an attack on this sum. */
-static uint64_t digest(uint64_t sum, const void *bytes, size_t length)
+struct snapshot *dms_read(const struct directory_settings *settings,
+                          struct finding_list *findings)
 {
-    const unsigned char *byte = bytes;
-    for (size_t i = 0; i < length; i++) {
-        sum = (sum ^ byte[i]) * UINT64_C(0x100000001b3);
-    }
-    return sum;
+    struct loader loader = {.settings = settings, .findings = findings};
+    load_settled(&loader);
+    return loader.snapshot;
 }
 
-static uint64_t digest_file(uint64_t sum, const char *path)
+uint64_t dms_fingerprint(const struct directory_settings *settings, struct dms_watch *watch)
 {
+    uint64_t digests[DMS_FILES + 1] = {0};
     struct arena *arena = arena_new();
-    struct error error = {0};
-    struct file file;
-    /* The length goes in as well, so that text cannot move from one file to the next. */
-    if (!file_read(arena, path, &file, &error)) {
-        sum = digest(sum, error.text, strlen(error.text) + 1);
-    } else {
-        sum = digest(sum, &file.missing, sizeof file.missing);
-        sum = digest(sum, &file.length, sizeof file.length);
-        sum = digest(sum, file.content, file.length);
-    }
-    arena_free(&arena);
-    return digest(sum, path, strlen(path) + 1);
-}
-
-uint64_t dms_fingerprint(const struct directory_settings *settings)
-{
-    static const char *const names[] = {DMS_ACCOUNTS, DMS_VIRTUAL, DMS_REGEXP, DMS_QUOTAS};
-    uint64_t sum = UINT64_C(0xcbf29ce484222325);
-    struct arena *arena = arena_new();
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        sum = digest_file(sum, arena_format(arena, "%s/%s", settings->volume, names[i]));
+    for (size_t i = 0; i < DMS_FILES; i++) {
+        digests[i] = file_digest(arena_format(arena, "%s/%s", settings->volume, names[i]),
+                                 &watch->files[i]);
     }
     if (settings->may_send_as != NULL) {
-        sum = digest_file(sum, settings->may_send_as);
+        digests[DMS_FILES] = file_digest(settings->may_send_as, &watch->files[DMS_FILES]);
     }
     arena_free(&arena);
-    return sum;
+    return hash_bytes(0, digests, sizeof digests);
 }

@@ -1,26 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Builds a snapshot from a docker-mailserver config volume: postfix-accounts.cf,
- * postfix-virtual.cf, postfix-regexp.cf, dovecot-quotas.cf. Everything that is
- * wrong in them becomes a finding with file, line and remedy. */
+ * postfix-virtual.cf, postfix-regexp.cf, postfix-aliases.cf, dovecot-quotas.cf, and the
+ * delimiter out of postfix-main.cf and dovecot.cf. Everything that is wrong in a line
+ * becomes a finding with file, line and remedy. */
 #ifndef FOREGATE_DIRECTORY_DMS_H
 #define FOREGATE_DIRECTORY_DMS_H
 
 #include "base/error.h"
+#include "directory/file.h"
 #include "directory/finding.h"
 #include "directory/snapshot.h"
-#include "mail/address.h"
 
 #include <stdint.h>
-
-/* Borrowed; process lifetime. */
-struct directory_settings {
-    const char *volume;      /* folder of the files */
-    const char *may_send_as; /* file of `login: address` lines, or NULL */
-    const char *hostname;    /* $myhostname */
-    const char
-        *mydestination; /* white space or comma separated domains of local delivery */
-    struct address_rules rules; /* myorigin and delimiters */
-};
 
 /* NULL when a file cannot be read or a table cannot be used (error has file,
  * line and remedy): then the last good snapshot stays in use. Findings of all
@@ -29,9 +20,22 @@ struct directory_settings {
 struct snapshot *dms_load(const struct directory_settings *settings,
                           struct finding_list *findings, struct error *error);
 
-/* A digest over names and contents of the files dms_load would read; changes when
+/* The same for a linter: what can be read is in the snapshot, even when it could not be
+ * used; why not stands in findings, which may not be NULL. Never NULL. */
+struct snapshot *dms_read(const struct directory_settings *settings,
+                          struct finding_list *findings);
+
+enum { DMS_FILES = 7 };
+
+/* What is remembered of the files between two looks. Zeroed: nothing yet. */
+struct dms_watch {
+    struct file_state files[DMS_FILES + 1];
+};
+
+/* A digest over the contents of the files dms_load would read; changes when
  * any of them does. Cheap enough to be asked every second. A missing file counts
  * as such, not as an error. */
-uint64_t dms_fingerprint(const struct directory_settings *settings);
+uint64_t dms_fingerprint(const struct directory_settings *settings,
+                         struct dms_watch *watch);
 
 #endif

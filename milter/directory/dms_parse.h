@@ -1,35 +1,49 @@
 /* SPDX-License-Identifier: MIT */
-/* The files of the volume that are not Postfix tables, each from its content into a
- * snapshot. What cannot be used is skipped and becomes a finding; findings may be NULL, and
- * never hold text that could be a password hash. Content is changed, and borrowed by the
- * snapshot. */
+/* The files of the volume, each from its stream into a snapshot. What cannot be used is
+ * skipped and becomes a finding; findings may be NULL, and never hold text that could be a
+ * password hash. All fail only when the stream cannot be read to its end as text (the error
+ * says why). */
 #ifndef FOREGATE_DIRECTORY_DMS_PARSE_H
 #define FOREGATE_DIRECTORY_DMS_PARSE_H
 
+#include "base/error.h"
 #include "directory/finding.h"
 #include "directory/snapshot_build.h"
+
+#include <stdio.h>
 
 #define DMS_ACCOUNTS "postfix-accounts.cf"
 #define DMS_VIRTUAL "postfix-virtual.cf"
 #define DMS_REGEXP "postfix-regexp.cf"
+#define DMS_ALIASES "postfix-aliases.cf"
 #define DMS_QUOTAS "dovecot-quotas.cf"
+#define DMS_MAIN "postfix-main.cf"
+#define DMS_DOVECOT "dovecot.cf"
 
-/* Lines `login|hash|extra`; their domains become managed. */
-void dms_parse_accounts(struct snapshot *snapshot, char *content,
-                        struct finding_list *findings);
+/* Lines `login|hash|extra`; their domains become managed, and a quota in extra a limit. */
+bool dms_parse_accounts(struct snapshot *snapshot, FILE *stream,
+                        struct finding_list *findings, struct error *error);
+
+/* The texthash table. Keys that repeat become twins of the table. */
+bool dms_parse_virtual(struct snapshot *snapshot, FILE *stream,
+                       struct finding_list *findings, struct error *error);
 
 /* Domains that docker-mailserver reads out of postfix-virtual.cf: its scripts know no
  * continuation lines and take the first word of every line for a key. */
-void dms_parse_domains(struct snapshot *snapshot, char *content,
-                       struct finding_list *findings);
+bool dms_parse_domains(struct snapshot *snapshot, FILE *stream,
+                       struct finding_list *findings, struct error *error);
 
-/* Lines `address:limit`. Dovecot's answer is the authority on limits: they are only checked
- * and counted. accounts must be sorted. */
-void dms_parse_quotas(struct snapshot *snapshot, char *content,
-                      struct finding_list *findings);
+/* Lines `name: target, target`, behind the line for root that docker-mailserver writes. */
+bool dms_parse_aliases(struct snapshot *snapshot, FILE *stream,
+                       struct finding_list *findings, struct error *error);
+
+/* Lines `address:limit`; they win over limits in the accounts. Dovecot's answer is the
+ * authority on them. Accounts come first. */
+bool dms_parse_quotas(struct snapshot *snapshot, FILE *stream,
+                      struct finding_list *findings, struct error *error);
 
 /* Lines `login: what`, what being addresses, @domains or `*`. */
-void dms_parse_grants(struct snapshot *snapshot, char *content, const char *file,
-                      struct finding_list *findings);
+bool dms_parse_grants(struct snapshot *snapshot, FILE *stream, const char *file,
+                      struct finding_list *findings, struct error *error);
 
 #endif

@@ -3,7 +3,6 @@
 
 struct context {
     const struct snapshot *snapshot;
-    const struct directory_settings *settings;
 };
 
 static bool expand(void *user, struct arena *arena, const char *address,
@@ -12,11 +11,11 @@ static bool expand(void *user, struct arena *arena, const char *address,
     const struct context *context = user;
     struct address parsed;
     struct error ignored;
-    if (!address_parse(arena, address, &context->settings->rules, &parsed, &ignored)) {
+    if (!address_parse(arena, address, &snapshot_settings(context->snapshot)->rules,
+                       &parsed, &ignored)) {
         return false;
     }
-    const struct expansion *expansion =
-        resolve_address(arena, &parsed, context->snapshot, context->settings);
+    const struct expansion *expansion = resolve_address(arena, &parsed, context->snapshot);
     if (expansion->status == EXPANSION_ERROR) {
         return false;
     }
@@ -34,11 +33,10 @@ static bool expand(void *user, struct arena *arena, const char *address,
 }
 
 bool envelope_plan(const struct plan *plan, struct recipient *const *recipients,
-                   size_t count, const struct snapshot *snapshot,
-                   const struct directory_settings *settings, struct arena *arena,
+                   size_t count, const struct snapshot *snapshot, struct arena *arena,
                    struct edit_list *list, struct error *error)
 {
-    struct context context = {.snapshot = snapshot, .settings = settings};
+    struct context context = {.snapshot = snapshot};
     struct plan_expander expander = {.expand = expand, .context = &context};
     return plan_build(plan, recipients, count, &expander, arena, list, error);
 }

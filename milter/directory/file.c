@@ -1,115 +1,190 @@
 /* SPDX-License-Identifier: MIT */
 #include "directory/file.h"
 
+#include "base/clock.h"
+#include "base/hash.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
+#include <stdio_ext.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { ATTEMPTS = 5 };
-
-enum outcome { READ, CHANGED, READ_FAILED };
-
-/* Until the end of the file or of the space; SIZE_MAX when the system fails. */
-static size_t read_all(int descriptor, char *content, size_t size)
-{
-    size_t length = 0;
-    while (length < size) {
-        ssize_t got = read(descriptor, content + length, size - length);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            return SIZE_MAX;
-        }
-        if (got == 0) {
-            break;
-        }
-        length += (size_t)got;
-    }
-    return length;
-}
+enum { CHUNK_BYTES = 65536 };
 
 static bool same_state(const struct stat *left, const struct stat *right)
 {
-    return left->st_size == right->st_size &&
+    return left->st_dev == right->st_dev && left->st_ino == right->st_ino &&
+           left->st_size == right->st_size &&
            left->st_mtim.tv_sec == right->st_mtim.tv_sec &&
-           left->st_mtim.tv_nsec == right->st_mtim.tv_nsec;
+           left->st_mtim.tv_nsec == right->st_mtim.tv_nsec &&
+           left->st_ctim.tv_sec == right->st_ctim.tv_sec &&
+           left->st_ctim.tv_nsec == right->st_ctim.tv_nsec;
 }
 
-static enum outcome read_open(struct arena *arena, int descriptor, struct file *file,
-                              struct error *error)
+static bool check_kind(const struct stat *status, struct error *error)
 {
-    struct stat before;
-    struct stat after;
-    if (fstat(descriptor, &before) != 0) {
+    if (!S_ISREG(status->st_mode)) {
+        return error_set(error, ERROR_CONFIG,
+                         "is not a regular file; put a text file in its place");
+    }
+    return status->st_size <= FILE_BYTES_MAX ||
+           error_set(error, ERROR_CONFIG, "is larger than %d MiB; is it the right file?",
+                     FILE_BYTES_MAX >> 20);
+}
+
+/* The descriptor, or -1: missing when error stays empty. */
+static int open_file(const char *path, struct stat *status, struct error *error)
+{
+    /* Not blocking, so that a FIFO in the file's place does not stop us here. */
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (descriptor < 0) {
+        if (errno != ENOENT) {
+            error_set(error, ERROR_CONFIG,
+                      "%s cannot be opened (%s); make it readable for Foregate's user",
+                      path, strerror(errno));
+        }
+        return -1;
+    }
+    if (fstat(descriptor, status) != 0) {
         error_set(error, ERROR_SYSTEM, "%s", strerror(errno));
-        return READ_FAILED;
+    } else if (check_kind(status, error)) {
+        return descriptor;
     }
-    if (!S_ISREG(before.st_mode)) {
-        error_set(error, ERROR_CONFIG,
-                  "is not a regular file; put a text file in its place");
-        return READ_FAILED;
-    }
-    if (before.st_size > FILE_BYTES_MAX) {
-        error_set(error, ERROR_CONFIG, "is larger than %d MiB; is it the right file?",
-                  FILE_BYTES_MAX >> 20);
-        return READ_FAILED;
-    }
-    size_t size = (size_t)before.st_size;
-    file->content = arena_alloc(arena, size + 1);
-    file->length = read_all(descriptor, file->content, size);
-    if (file->length == SIZE_MAX || fstat(descriptor, &after) != 0) {
-        error_set(error, ERROR_SYSTEM, "cannot be read (%s)", strerror(errno));
-        return READ_FAILED;
-    }
-    return file->length == size && same_state(&before, &after) ? READ : CHANGED;
+    close(descriptor);
+    return -1;
 }
 
-bool file_read(struct arena *arena, const char *path, struct file *file,
-               struct error *error)
+bool file_open(const char *path, struct file *file, struct error *error)
 {
-    enum outcome outcome = CHANGED;
-    for (int attempt = 0; attempt < ATTEMPTS && outcome == CHANGED; attempt++) {
-        *file = (struct file){.content = arena_copy(arena, "")};
-        /* Not blocking, so that a FIFO in the file's place does not stop us here. */
-        int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        if (descriptor < 0 && errno == ENOENT) {
-            file->missing = true;
-            return true;
+    struct error problem = {0};
+    *file = (struct file){0};
+    int descriptor = open_file(path, &file->opened, &problem);
+    if (descriptor < 0) {
+        if (problem.text[0] != '\0') {
+            *error = problem;
         }
-        if (descriptor < 0) {
-            return error_set(
-                error, ERROR_CONFIG,
-                "%s cannot be opened (%s); make it readable for Foregate's user", path,
-                strerror(errno));
-        }
-        outcome = read_open(arena, descriptor, file, error);
+        return problem.text[0] == '\0';
+    }
+    file->stream = fdopen(descriptor, "r");
+    if (file->stream == NULL) {
         close(descriptor);
+        return error_set(error, ERROR_SYSTEM, "%s", strerror(errno));
     }
-    if (outcome == CHANGED) {
-        return error_set(error, ERROR_SYSTEM,
-                         "changes while it is read; write it aside and rename it");
-    }
-    return outcome == READ;
+    __fsetlocking(file->stream, FSETLOCKING_BYCALLER); /* one thread reads it */
+    return true;
 }
 
-bool file_read_text(struct arena *arena, const char *path, struct file *file,
-                    struct error *error)
+bool file_close(struct file *file)
 {
-    if (!file_read(arena, path, file, error)) {
-        return false;
-    }
-    const char *nul = memchr(file->content, '\0', file->length);
-    if (nul == NULL) {
+    if (file->stream == NULL) {
         return true;
     }
+    struct stat closed;
+    bool same =
+        fstat(fileno(file->stream), &closed) == 0 && same_state(&file->opened, &closed);
+    fclose(file->stream);
+    file->stream = NULL;
+    return same;
+}
+
+static char *read_text(struct arena *arena, struct file *file, struct error *error)
+{
+    size_t size = (size_t)file->opened.st_size;
+    char *text = arena_alloc(arena, size + 1);
+    if (fread(text, 1, size, file->stream) != size) {
+        error_set(error, ERROR_SYSTEM, "cannot be read");
+        return NULL;
+    }
+    const char *nul = memchr(text, '\0', size);
+    if (nul == NULL) {
+        return text;
+    }
     int line = 1;
-    for (const char *c = file->content; c < nul; c++) {
+    for (const char *c = text; c < nul; c++) {
         line += *c == '\n';
     }
-    return error_set(error, ERROR_CONFIG,
-                     "line %d holds a NUL byte; write the file as text", line);
+    error_set(error, ERROR_CONFIG, "line %d holds a NUL byte; write the file as text",
+              line);
+    return NULL;
+}
+
+char *file_read_text(struct arena *arena, const char *path, struct error *error)
+{
+    struct file file;
+    if (!file_open(path, &file, error)) {
+        return NULL;
+    }
+    if (file.stream == NULL) {
+        error_set(error, ERROR_CONFIG, "%s does not exist", path);
+        return NULL;
+    }
+    char *text = read_text(arena, &file, error);
+    if (!file_close(&file) && text != NULL) {
+        error_set(error, ERROR_SYSTEM,
+                  "changes while it is read; write it aside and rename it");
+        return NULL;
+    }
+    return text;
+}
+
+/* False when reading failed. */
+static bool digest_content(int descriptor, uint64_t *sum)
+{
+    char chunk[CHUNK_BYTES];
+    for (;;) {
+        ssize_t got = read(descriptor, chunk, sizeof chunk);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return got == 0;
+        }
+        *sum = hash_bytes(*sum, chunk, (size_t)got);
+    }
+}
+
+static uint64_t digest_of(const char *path)
+{
+    struct stat status;
+    struct error error = {0};
+    int descriptor = open_file(path, &status, &error);
+    if (descriptor < 0) {
+        return hash_bytes(1, error.text, strlen(error.text));
+    }
+    uint64_t sum = 2;
+    if (!digest_content(descriptor, &sum)) {
+        sum = hash_bytes(3, strerror(errno), strlen(strerror(errno)));
+    }
+    close(descriptor);
+    return sum;
+}
+
+/* A time of change so near to now that another change could leave it as it is: clocks of
+ * file systems tick every few milliseconds, some every two seconds. */
+static bool is_fresh(const struct timespec *changed)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t age_ms = (now.tv_sec - changed->tv_sec) * INT64_C(1000) +
+                     (now.tv_nsec - changed->tv_nsec) / 1000000;
+    return age_ms < FILE_RACE_MS;
+}
+
+uint64_t file_digest(const char *path, struct file_state *state)
+{
+    struct stat now = {0};
+    bool exists = stat(path, &now) == 0;
+    int64_t now_ms = clock_monotonic_ms();
+    if (exists && state->is_known && !state->may_be_racing &&
+        now_ms - state->read_ms < FILE_REREAD_MS && same_state(&now, &state->known)) {
+        return state->digest;
+    }
+    state->may_be_racing = is_fresh(&now.st_ctim) || is_fresh(&now.st_mtim);
+    state->digest = digest_of(path);
+    state->known = now;
+    state->is_known = exists;
+    state->read_ms = now_ms;
+    return state->digest;
 }

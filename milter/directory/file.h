@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A whole text file of the operator, read at once: what is parsed is one state of the file,
- * as far as size and time of change can tell. */
+/* A text file of the operator, read as one state of it, as far as size and times of change
+ * can tell; and whether it changed since it was looked at. */
 #ifndef FOREGATE_DIRECTORY_FILE_H
 #define FOREGATE_DIRECTORY_FILE_H
 
@@ -8,23 +8,41 @@
 #include "base/error.h"
 
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
 
-enum { FILE_BYTES_MAX = 64 << 20 };
+enum { FILE_BYTES_MAX = 1 << 30 };
 
 struct file {
-    char *content; /* in the arena, NUL behind it; "" when missing */
-    size_t length;
-    bool missing;
+    FILE *stream; /* NULL when the file is missing */
+    struct stat opened;
 };
 
 /* A missing file is no failure. Fails, with a remedy but without the file's name, for what
- * is unreadable, no regular file, larger than FILE_BYTES_MAX, or changing all the time. */
-bool file_read(struct arena *arena, const char *path, struct file *file,
-               struct error *error);
+ * is unreadable, no regular file, or larger than FILE_BYTES_MAX. */
+bool file_open(const char *path, struct file *file, struct error *error);
 
-/* The same, and fails for a file that holds a NUL byte. */
-bool file_read_text(struct arena *arena, const char *path, struct file *file,
-                    struct error *error);
+/* Closes it; false when it changed while it was open. */
+bool file_close(struct file *file);
+
+/* The whole text, in the arena; NULL as for file_open, for a file that is missing, changes
+ * meanwhile or holds a NUL byte. */
+char *file_read_text(struct arena *arena, const char *path, struct error *error);
+
+/* What is remembered of a file between two looks. Zeroed: nothing yet. */
+struct file_state {
+    struct stat known;
+    uint64_t digest; /* of its content, or of why there is none */
+    int64_t read_ms; /* monotonic: when its content was read last */
+    bool is_known;
+    bool may_be_racing; /* it changed so shortly before that a change since may not show */
+};
+
+/* The digest of what stands at path now. The content is read when size, inode or times say
+ * so, when they cannot be trusted, and every REREAD_MS: some mounts do not tell. */
+enum { FILE_REREAD_MS = 10000, FILE_RACE_MS = 3000 };
+
+uint64_t file_digest(const char *path, struct file_state *state);
 
 #endif

@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 #include "directory/finding.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { MESSAGE_BYTES = 2048 };
 
 void finding_add(struct finding_list *findings, enum finding_severity severity,
                  const char *code, const char *file, int line, const char *message,
                  const char *remedy)
 {
-    if (findings->count == findings->size) {
-        size_t size = findings->size > 0 ? findings->size * 2 : 16;
-        struct finding *entries = arena_array(findings->arena, size, sizeof *entries);
-        if (findings->count > 0) {
-            memcpy(entries, findings->entries, findings->count * sizeof *entries);
-        }
-        findings->entries = entries;
-        findings->size = size;
+    if (findings == NULL) {
+        return;
     }
+    findings->counts[severity]++;
+    if (findings->count == FINDINGS_KEPT_MAX) {
+        return;
+    }
+    findings->entries = arena_grow(findings->arena, findings->entries, findings->count,
+                                   &findings->size, sizeof *findings->entries);
     findings->entries[findings->count++] = (struct finding){
         .severity = severity,
         .code = code,
@@ -26,13 +31,68 @@ void finding_add(struct finding_list *findings, enum finding_severity severity,
     };
 }
 
+void finding_add_format(struct finding_list *findings, enum finding_severity severity,
+                        const char *code, const char *file, int line, const char *remedy,
+                        const char *format, ...)
+{
+    if (findings == NULL) {
+        return;
+    }
+    char message[MESSAGE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    finding_add(findings, severity, code, file, line, message, remedy);
+}
+
 size_t finding_count(const struct finding_list *findings, enum finding_severity severity)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < findings->count; i++) {
-        count += findings->entries[i].severity == severity;
+    return findings->counts[severity];
+}
+
+/* Where the file of a finding was named first. */
+static size_t file_rank(const struct finding_list *findings, const char *file)
+{
+    size_t i = 0;
+    while (strcmp(findings->entries[i].file, file) != 0) {
+        i++;
     }
-    return count;
+    return i;
+}
+
+struct ranked {
+    struct finding finding;
+    size_t rank, place;
+};
+
+static int compare(const void *left, const void *right)
+{
+    const struct ranked *a = left;
+    const struct ranked *b = right;
+    if (a->rank != b->rank) {
+        return a->rank < b->rank ? -1 : 1;
+    }
+    if (a->finding.line != b->finding.line) {
+        return a->finding.line < b->finding.line ? -1 : 1;
+    }
+    return (a->place > b->place) - (a->place < b->place);
+}
+
+void finding_sort(struct finding_list *findings)
+{
+    struct ranked *ranked = arena_array(findings->arena, findings->count, sizeof *ranked);
+    for (size_t i = 0; i < findings->count; i++) {
+        ranked[i].finding = findings->entries[i];
+        ranked[i].rank = file_rank(findings, findings->entries[i].file);
+        ranked[i].place = i;
+    }
+    if (findings->count > 0) {
+        qsort(ranked, findings->count, sizeof *ranked, compare);
+    }
+    for (size_t i = 0; i < findings->count; i++) {
+        findings->entries[i] = ranked[i].finding;
+    }
 }
 
 const char *finding_severity_name(enum finding_severity severity)

@@ -6,7 +6,7 @@
 #define FOREGATE_DIRECTORY_LOCAL_H
 
 #include "base/arena.h"
-#include "directory/dms.h"
+#include "directory/snapshot.h"
 
 #include <stdbool.h>
 

@@ -83,11 +83,14 @@ static const char *missing_option(const struct claim *claim, const struct via_st
 }
 
 /* The shortest way to the login's mailbox along this recipient's path counts; what becomes
- * of mail for that mailbox afterwards is no matter of ownership. */
+ * of mail for that mailbox afterwards is no matter of ownership. Names at the host itself
+ * belong to nobody, whoever reads their mail. */
 static struct ownership follow(const struct claim *claim,
                                const struct expanded_recipient *recipient)
 {
-    for (size_t count = 1; count <= recipient->via_count; count++) {
+    for (size_t count = 1;
+         count <= recipient->via_count && recipient->via[count - 1].match != MATCH_LOCAL;
+         count++) {
         const char *reached = count < recipient->via_count ? recipient->via[count].address
                                                            : recipient->address;
         if (leads_home(claim, reached)) {
@@ -102,7 +105,7 @@ static struct ownership follow(const struct claim *claim,
 static struct ownership find_by_alias(const struct claim *claim)
 {
     const struct expansion *expansion =
-        resolve_address(claim->arena, claim->address, claim->snapshot, claim->settings);
+        resolve_address(claim->arena, claim->address, claim->snapshot);
     if (expansion->fault != FAULT_NONE) {
         return refused(ANSWER_FAILED, expansion->fault_reason);
     }
@@ -130,14 +133,13 @@ static struct ownership find_by_alias(const struct claim *claim)
 struct ownership ownership_find(struct arena *arena, const char *login,
                                 const struct address *address,
                                 const struct snapshot *snapshot,
-                                const struct directory_settings *settings,
                                 const struct ownership_options *options)
 {
     const struct claim claim = {.arena = arena,
                                 .login = text_fold_copy(arena, login),
                                 .address = address,
                                 .snapshot = snapshot,
-                                .settings = settings,
+                                .settings = snapshot_settings(snapshot),
                                 .options = options};
     if (address->is_null) {
         return refused(ANSWER_NOT_FOUND, "the null sender belongs to nobody");

@@ -24,7 +24,6 @@ struct ownership {
 struct ownership ownership_find(struct arena *arena, const char *login,
                                 const struct address *address,
                                 const struct snapshot *snapshot,
-                                const struct directory_settings *settings,
                                 const struct ownership_options *options);
 
 #endif

@@ -144,7 +144,7 @@ static struct answer result_of(const struct lookup *lookup, const struct rule *r
                                    arena_format(arena, "%s line %d: result is too long",
                                                 lookup->table->file, rule->line)};
     }
-    return (struct answer){.kind = ANSWER_FOUND, .value = result};
+    return (struct answer){.kind = ANSWER_FOUND, .value = result, .line = rule->line};
 }
 
 static struct answer run(struct lookup *lookup, struct arena *arena)

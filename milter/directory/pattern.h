@@ -5,19 +5,23 @@
 #define FOREGATE_DIRECTORY_PATTERN_H
 
 #include "base/arena.h"
+#include "base/error.h"
 #include "directory/finding.h"
 #include "directory/source.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 struct pattern_table;
 
-/* Rules that Postfix skips are skipped and become findings, which may be NULL. content is
- * changed and borrowed, and so is file, for as long as the findings live; the table lives
- * in the arena, but what PCRE2 allocates does not: pattern_table_deinit before the arena
- * goes. */
-struct pattern_table *pattern_table_parse(struct arena *arena, char *content,
-                                          const char *file, struct finding_list *findings);
+/* Rules that Postfix skips are skipped and become findings, which may be NULL. file is
+ * borrowed for as long as the findings live. The table lives in the arena, but what PCRE2
+ * allocates does not: pattern_table_deinit before the arena goes, also when this fails,
+ * which it does only when the stream cannot be read to its end as text. */
+bool pattern_table_parse(struct arena *arena, FILE *stream, const char *file,
+                         struct finding_list *findings, struct pattern_table **table,
+                         struct error *error);
 void pattern_table_deinit(struct pattern_table *table);
 
 /* Any thread. The result, maybe empty, is put into the arena. FAILED when a rule needs more

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/text.h"
+#include "directory/line.h"
 #include "directory/pattern.h"
 #include "directory/pattern_rule.h"
-#include "directory/table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,16 +19,14 @@ struct parser {
     int line;
     int *open_ifs; /* places of RULE_IF */
     int open_count;
-    int open_size;
+    size_t open_size;
 };
 
 static bool skip_rule(const struct parser *parser, const char *code, const char *message,
                       const char *remedy)
 {
-    if (parser->findings != NULL) {
-        finding_add(parser->findings, FINDING_WARNING, code, parser->table->file,
-                    parser->line, message, remedy);
-    }
+    finding_add(parser->findings, FINDING_WARNING, code, parser->table->file, parser->line,
+                message, remedy);
     return false;
 }
 
@@ -154,22 +152,15 @@ static bool parse_result(const struct parser *parser, const char *text, struct r
         }
         rule->substitutes = true;
     }
-    rule->result = rule->substitutes ? text : literal;
+    rule->result = rule->substitutes ? arena_copy(parser->arena, text) : literal;
     return true;
 }
 
 static struct rule *add_rule(const struct parser *parser, const struct rule *rule)
 {
     struct pattern_table *table = parser->table;
-    if (table->count == table->size) {
-        int size = table->size > 0 ? table->size * 2 : 16;
-        struct rule *rules = arena_array(parser->arena, (size_t)size, sizeof *rules);
-        if (table->count > 0) {
-            memcpy(rules, table->rules, (size_t)table->count * sizeof *rules);
-        }
-        table->rules = rules;
-        table->size = size;
-    }
+    table->rules = arena_grow(parser->arena, table->rules, (size_t)table->count,
+                              &table->size, sizeof *table->rules);
     table->rules[table->count] = *rule;
     if (rule->code != NULL) {
         uint32_t groups = 0;
@@ -213,16 +204,9 @@ static void parse_if(struct parser *parser, char *text)
             "that rule is missing",
             "Do not indent the lines between `if` and `endif`");
     }
-    if (parser->open_count == parser->open_size) {
-        int size = parser->open_size > 0 ? parser->open_size * 2 : 8;
-        int *open_ifs = arena_array(parser->arena, (size_t)size, sizeof *open_ifs);
-        if (parser->open_count > 0) {
-            memcpy(open_ifs, parser->open_ifs,
-                   (size_t)parser->open_count * sizeof *open_ifs);
-        }
-        parser->open_ifs = open_ifs;
-        parser->open_size = size;
-    }
+    parser->open_ifs =
+        arena_grow(parser->arena, parser->open_ifs, (size_t)parser->open_count,
+                   &parser->open_size, sizeof *parser->open_ifs);
     parser->open_ifs[parser->open_count++] = parser->table->count;
     add_rule(parser, &rule);
 }
@@ -240,7 +224,7 @@ static void parse_endif(struct parser *parser)
     add_rule(parser, &rule);
 }
 
-static void parse_line(struct parser *parser, const struct logical_line *line)
+static void parse_line(struct parser *parser, const struct line *line)
 {
     char *text = text_trim(line->text);
     parser->line = line->number;
@@ -262,32 +246,35 @@ static void parse_line(struct parser *parser, const struct logical_line *line)
     }
 }
 
-struct pattern_table *pattern_table_parse(struct arena *arena, char *content,
-                                          const char *file, struct finding_list *findings)
+bool pattern_table_parse(struct arena *arena, FILE *stream, const char *file,
+                         struct finding_list *findings, struct pattern_table **table,
+                         struct error *error)
 {
-    struct pattern_table *table = arena_alloc(arena, sizeof *table);
-    struct parser parser = {.arena = arena, .table = table, .findings = findings};
-    table->file = file;
+    *table = arena_alloc(arena, sizeof **table);
+    struct parser parser = {.arena = arena, .table = *table, .findings = findings};
+    (*table)->file = file;
     struct line_reader reader;
-    struct logical_line line;
-    line_reader_init(&reader, content);
-    while (line_reader_next(&reader, &line)) {
+    struct line line;
+    line_reader_init(&reader, stream);
+    while (line_next_logical(&reader, &line)) {
         parse_line(&parser, &line);
     }
     while (parser.open_count > 0) {
-        parser.line = table->rules[parser.open_ifs[--parser.open_count]].line;
+        parser.line = (*table)->rules[parser.open_ifs[--parser.open_count]].line;
         skip_rule(
             &parser, "open-if",
             "The `if` has no `endif`: an address that it does not match sees nothing of "
             "the rest of the file",
             "Add `endif` behind the rules it is meant for");
     }
-    table->limits = pcre2_match_context_create(NULL);
-    if (table->limits == NULL) {
+    (*table)->limits = pcre2_match_context_create(NULL);
+    if ((*table)->limits == NULL) {
         abort();
     }
-    pcre2_set_match_limit(table->limits, MATCH_LIMIT);
-    pcre2_set_depth_limit(table->limits, DEPTH_LIMIT);
-    pcre2_set_heap_limit(table->limits, HEAP_KIB);
-    return table;
+    pcre2_set_match_limit((*table)->limits, MATCH_LIMIT);
+    pcre2_set_depth_limit((*table)->limits, DEPTH_LIMIT);
+    pcre2_set_heap_limit((*table)->limits, HEAP_KIB);
+    bool read = line_reader_end(&reader, error);
+    line_reader_deinit(&reader);
+    return read;
 }

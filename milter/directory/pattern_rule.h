@@ -26,7 +26,7 @@ struct rule {
 struct pattern_table {
     struct rule *rules;
     int count;
-    int size;
+    size_t size;
     size_t match_count;
     uint32_t capture_count; /* of the rule with the most */
     pcre2_match_context *limits;

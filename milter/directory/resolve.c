@@ -3,6 +3,8 @@
 
 #include "base/text.h"
 #include "directory/local.h"
+#include "directory/local_delivery.h"
+#include "directory/outcome.h"
 #include "directory/search.h"
 #include "directory/slots.h"
 
@@ -11,21 +13,31 @@
 
 /* What the current search is for. First comes what smtpd(8) asks at RCPT, of the address in
  * small letters; then cleanup(8) expands it as typed; at last the queue manager looks where
- * the recipients are. The two NEXT phases stand between searches. */
+ * the recipients are, and local delivery expands names at the host. What that sends on goes
+ * to cleanup(8) again. The two NEXT phases stand between searches. */
 enum phase {
     PHASE_RCPT_DOMAIN,
     PHASE_RCPT_ALIAS,
     PHASE_RCPT_ACCOUNT,
+    PHASE_RCPT_LOCAL,
     PHASE_EXPAND_NEXT,
     PHASE_EXPAND,
     PHASE_FINAL_NEXT,
     PHASE_FINAL_DOMAIN,
     PHASE_FINAL_ACCOUNT,
+    PHASE_FINAL_LOCAL,
     PHASE_DONE
 };
 
 /* Local to the host, of aliases only, managed, or none of ours. */
 enum domain_kind { DOMAIN_LOCAL, DOMAIN_ALIAS, DOMAIN_MANAGED, DOMAIN_EXTERNAL };
+
+struct sent_on {
+    struct sent_on *next;
+    const char *internal;
+    const struct slot_origin *origin;
+    const struct local_arrival *arrivals;
+};
 
 struct resolve {
     struct arena *arena;
@@ -36,10 +48,13 @@ struct resolve {
     const char *asked;  /* internal */
     const char *routed; /* where it is really bound for; at RCPT folded */
     enum domain_kind domain;
-    struct expanded_recipient *recipients;
-    size_t final;             /* recipient whose class is being found */
+    size_t final;             /* slot whose class is being found */
     const char *known_domain; /* the last one asked about, and what it was */
     enum domain_kind known_kind;
+    struct local_delivery local;
+    struct sent_on *sent_on, **sent_on_end; /* by local delivery, still to be expanded */
+    const struct local_arrival *arrivals;   /* of what is being expanded */
+    struct outcome outcome;
     struct expansion expansion;
 };
 
@@ -68,8 +83,6 @@ static void finish_with_fault(struct resolve *resolve, enum expansion_fault faul
     expansion->fault = fault;
     expansion->fault_address = address_quote(resolve->arena, internal);
     expansion->fault_reason = arena_copy(resolve->arena, reason);
-    expansion->recipients = NULL;
-    expansion->recipient_count = 0;
     /* A stranger is refused before the fault could show. */
     finish(resolve,
            expansion->status == EXPANSION_RELAY ? EXPANSION_RELAY : EXPANSION_ERROR);
@@ -82,23 +95,77 @@ static void begin_search(struct resolve *resolve, enum phase phase, enum search_
     search_begin(&resolve->search, keys, internal, resolve->settings);
 }
 
-static const struct via_step *copy_path(struct resolve *resolve,
-                                        const struct slot_origin *origin, size_t *count)
+static void begin_expansion(struct resolve *resolve, enum expansion_status status)
 {
-    *count = origin != NULL ? origin->depth : 0;
-    struct via_step *path = arena_array(resolve->arena, *count, sizeof *path);
-    for (size_t i = *count; origin != NULL; origin = origin->previous) {
-        path[--i] = (struct via_step){.address = origin->external, .match = origin->match};
-    }
-    return path;
+    resolve->expansion.status = status;
+    slots_begin(&resolve->slots, resolve->asked, NULL);
+    resolve->phase = PHASE_EXPAND_NEXT;
 }
 
+/* Where the current slot ends up. */
 static void end_final(struct resolve *resolve, enum recipient_class class,
                       const char *mailbox)
 {
-    struct expanded_recipient *recipient = &resolve->recipients[resolve->final++];
-    recipient->class = class;
-    recipient->mailbox = mailbox;
+    const struct slot *slot = &resolve->slots.items[resolve->final++];
+    /* Nobody, which is what a target of `<>` means, is not routed but stays so. */
+    const char *internal = slot->internal[0] != '\0' ? resolve->routed : slot->internal;
+    outcome_add(&resolve->outcome, &(struct ending){.internal = internal,
+                                                    .origin = slot->origin,
+                                                    .class = class,
+                                                    .mailbox = mailbox});
+    resolve->phase = PHASE_FINAL_NEXT;
+}
+
+static void begin_local(struct resolve *resolve)
+{
+    const struct slot *slot = &resolve->slots.items[resolve->final];
+    const char *bounces =
+        arena_format(resolve->arena, "double-bounce@%s", resolve->settings->hostname);
+    if (slot->internal[0] == '\0' || text_equal_folded(resolve->routed, bounces)) {
+        end_final(resolve, CLASS_LOCAL, NULL);
+        return;
+    }
+    local_delivery_begin(&resolve->local, resolve->routed, slot->origin, resolve->arrivals);
+    resolve->phase = PHASE_FINAL_LOCAL;
+}
+
+static void send_on(struct resolve *resolve, const struct local_ending *ending,
+                    const struct local_arrival *arrivals)
+{
+    struct sent_on *sent_on = arena_alloc(resolve->arena, sizeof *sent_on);
+    *sent_on = (struct sent_on){
+        .internal = ending->internal, .origin = ending->origin, .arrivals = arrivals};
+    *resolve->sent_on_end = sent_on;
+    resolve->sent_on_end = &sent_on->next;
+}
+
+/* Local delivery of the current slot is complete. */
+static void end_local(struct resolve *resolve)
+{
+    const struct local_delivery *local = &resolve->local;
+    if (local->put_off != NULL) {
+        finish_with_fault(resolve, FAULT_TABLE, local->put_off,
+                          "a local alias has no target: delivery is put off until it "
+                          "expires");
+        return;
+    }
+    struct local_arrival *arrival = arena_alloc(resolve->arena, sizeof *arrival);
+    *arrival = (struct local_arrival){resolve->arrivals, resolve->routed};
+    for (size_t i = 0; i < local->ending_count; i++) {
+        const struct local_ending *ending = &local->endings[i];
+        if (ending->kind == LOCAL_SENT_ON) {
+            send_on(resolve, ending, arrival);
+        } else {
+            outcome_add(&resolve->outcome,
+                        &(struct ending){.internal = ending->internal,
+                                         .origin = ending->origin,
+                                         .class = ending->kind == LOCAL_KEPT
+                                                      ? CLASS_LOCAL
+                                                      : CLASS_UNKNOWN,
+                                         .note = ending->note});
+        }
+    }
+    resolve->final++;
     resolve->phase = PHASE_FINAL_NEXT;
 }
 
@@ -106,7 +173,7 @@ static void end_final_domain(struct resolve *resolve, enum domain_kind kind)
 {
     switch (kind) {
     case DOMAIN_LOCAL:
-        end_final(resolve, CLASS_LOCAL, NULL);
+        begin_local(resolve);
         break;
     case DOMAIN_ALIAS:
         end_final(resolve, CLASS_UNKNOWN, NULL);
@@ -120,23 +187,34 @@ static void end_final_domain(struct resolve *resolve, enum domain_kind kind)
     }
 }
 
-/* Where the next recipient really goes; nothing is expanded again. */
+/* All slots have their place. */
+static void end_round(struct resolve *resolve)
+{
+    struct sent_on *sent_on = resolve->sent_on;
+    if (sent_on == NULL) {
+        outcome_end(&resolve->outcome, &resolve->expansion);
+        finish(resolve, resolve->expansion.status);
+        return;
+    }
+    resolve->sent_on = sent_on->next;
+    if (sent_on->next == NULL) {
+        resolve->sent_on_end = &resolve->sent_on;
+    }
+    resolve->arrivals = sent_on->arrivals;
+    slots_begin(&resolve->slots, sent_on->internal, sent_on->origin);
+    resolve->phase = PHASE_EXPAND_NEXT;
+}
+
+/* Where the next recipient really goes. */
 static void next_final(struct resolve *resolve)
 {
     struct slots *slots = &resolve->slots;
     if (resolve->final == slots->count) {
-        resolve->expansion.recipients = resolve->recipients;
-        resolve->expansion.recipient_count = slots->count;
-        finish(resolve, resolve->expansion.status);
+        end_round(resolve);
         return;
     }
     const struct slot *slot = &slots->items[resolve->final];
-    struct expanded_recipient *recipient = &resolve->recipients[resolve->final];
     resolve->routed = local_route(resolve->arena, resolve->settings, slot->internal);
-    /* Nobody, which is what a target of `<>` means, is not routed but stays so. */
-    recipient->address = address_quote(
-        resolve->arena, slot->internal[0] != '\0' ? resolve->routed : slot->internal);
-    recipient->via = copy_path(resolve, slot->origin, &recipient->via_count);
     const char *domain = domain_of(resolve->routed);
     if (local_has_domain(resolve->settings, domain)) {
         end_final_domain(resolve, DOMAIN_LOCAL);
@@ -150,20 +228,6 @@ static void next_final(struct resolve *resolve)
     }
 }
 
-static void list_doubles(struct resolve *resolve)
-{
-    const struct slots *slots = &resolve->slots;
-    struct expanded_recipient *doubles =
-        arena_array(resolve->arena, slots->double_count, sizeof *doubles);
-    for (size_t i = 0; i < slots->double_count; i++) {
-        doubles[i].address = address_quote(resolve->arena, slots->doubles[i].internal);
-        doubles[i].via =
-            copy_path(resolve, slots->doubles[i].origin, &doubles[i].via_count);
-    }
-    resolve->expansion.doubles = doubles;
-    resolve->expansion.double_count = slots->double_count;
-}
-
 static void next_expansion(struct resolve *resolve)
 {
     struct slots *slots = &resolve->slots;
@@ -175,18 +239,10 @@ static void next_expansion(struct resolve *resolve)
         begin_search(resolve, PHASE_EXPAND, SEARCH_ALIASES, internal);
     } else {
         slots_unique(slots);
-        list_doubles(resolve);
-        resolve->recipients =
-            arena_array(resolve->arena, slots->count, sizeof *resolve->recipients);
+        outcome_add_doubles(&resolve->outcome, slots);
+        resolve->final = 0;
         resolve->phase = PHASE_FINAL_NEXT;
     }
-}
-
-static void begin_expansion(struct resolve *resolve, enum expansion_status status)
-{
-    resolve->expansion.status = status;
-    slots_begin(&resolve->slots, resolve->asked);
-    resolve->phase = PHASE_EXPAND_NEXT;
 }
 
 /* The class of the asked address is known: is it relayed, or looked up? */
@@ -213,6 +269,8 @@ static void end_rcpt_alias(struct resolve *resolve)
     } else if (resolve->domain == DOMAIN_LOCAL &&
                local_has_name(resolve->settings, local_part)) {
         begin_expansion(resolve, EXPANSION_OK);
+    } else if (resolve->domain == DOMAIN_LOCAL) {
+        begin_search(resolve, PHASE_RCPT_LOCAL, SEARCH_LOCAL, resolve->routed);
     } else {
         finish(resolve, EXPANSION_UNKNOWN);
     }
@@ -241,6 +299,7 @@ static void end_search(struct resolve *resolve)
         end_rcpt_alias(resolve);
         break;
     case PHASE_RCPT_ACCOUNT:
+    case PHASE_RCPT_LOCAL:
         finish(resolve, EXPANSION_UNKNOWN);
         break;
     case PHASE_EXPAND:
@@ -252,12 +311,13 @@ static void end_search(struct resolve *resolve)
         break;
     case PHASE_EXPAND_NEXT:
     case PHASE_FINAL_NEXT:
+    case PHASE_FINAL_LOCAL:
     case PHASE_DONE:
         assert(false && "no search is under way");
     }
 }
 
-static void end_search_with(struct resolve *resolve, const char *value)
+static void end_search_with(struct resolve *resolve, const struct answer *answer)
 {
     bool managed = search_step(&resolve->search)->question == QUESTION_DOMAIN;
     switch (resolve->phase) {
@@ -266,7 +326,7 @@ static void end_search_with(struct resolve *resolve, const char *value)
         end_domain(resolve, managed ? DOMAIN_MANAGED : DOMAIN_ALIAS);
         break;
     case PHASE_RCPT_ALIAS:
-        if (value[0] == '\0') {
+        if (answer->value[0] == '\0') {
             finish_with_fault(resolve, FAULT_TABLE, resolve->routed,
                               "a table gives an empty result");
         } else {
@@ -274,63 +334,93 @@ static void end_search_with(struct resolve *resolve, const char *value)
         }
         break;
     case PHASE_RCPT_ACCOUNT:
+    case PHASE_RCPT_LOCAL:
         begin_expansion(resolve, EXPANSION_OK);
         break;
     case PHASE_EXPAND:
-        slots_replace(&resolve->slots, &resolve->search, value);
+        slots_replace(&resolve->slots, &resolve->search, answer);
         resolve->phase = PHASE_EXPAND_NEXT;
         break;
     case PHASE_FINAL_ACCOUNT:
-        end_final(resolve, CLASS_MAILBOX, value);
+        end_final(resolve, CLASS_MAILBOX, answer->value);
         break;
     case PHASE_EXPAND_NEXT:
     case PHASE_FINAL_NEXT:
+    case PHASE_FINAL_LOCAL:
     case PHASE_DONE:
         assert(false && "no search is under way");
     }
 }
 
+/* The question of the search or local delivery under way; NULL when that has ended. */
+static const struct question *current_question(struct resolve *resolve)
+{
+    const struct question *question;
+    if (resolve->phase == PHASE_FINAL_LOCAL) {
+        question = local_delivery_next(&resolve->local);
+        if (question == NULL) {
+            end_local(resolve);
+        }
+    } else {
+        question = search_question(&resolve->search);
+        if (question == NULL) {
+            end_search(resolve);
+        }
+    }
+    return question;
+}
+
 const struct question *resolve_next(struct resolve *resolve)
 {
     for (;;) {
-        switch (resolve->phase) {
-        case PHASE_DONE:
+        if (resolve->phase == PHASE_DONE) {
             return NULL;
-        case PHASE_EXPAND_NEXT:
+        }
+        if (resolve->phase == PHASE_EXPAND_NEXT) {
             next_expansion(resolve);
-            continue;
-        case PHASE_FINAL_NEXT:
+        } else if (resolve->phase == PHASE_FINAL_NEXT) {
             next_final(resolve);
-            continue;
-        case PHASE_RCPT_DOMAIN:
-        case PHASE_RCPT_ALIAS:
-        case PHASE_RCPT_ACCOUNT:
-        case PHASE_EXPAND:
-        case PHASE_FINAL_DOMAIN:
-        case PHASE_FINAL_ACCOUNT:
-            break;
+        } else {
+            const struct question *question = current_question(resolve);
+            if (question != NULL) {
+                return question;
+            }
         }
-        const struct question *question = search_question(&resolve->search);
-        if (question != NULL) {
-            return question;
-        }
-        end_search(resolve);
+    }
+}
+
+/* Local aliases may branch more often than anybody means them to. */
+static void answer_local(struct resolve *resolve, const struct answer *answer)
+{
+    struct local_delivery *local = &resolve->local;
+    const char *address = resolve->routed;
+    if (answer->kind == ANSWER_FOUND && strlen(answer->value) > SLOT_VALUE_BYTES_MAX) {
+        finish_with_fault(resolve, FAULT_SIZE, address,
+                          "the targets of a local alias are longer than 1 MiB");
+        return;
+    }
+    local_delivery_answer(local, answer);
+    if (local->expansions > SLOT_REPLACEMENTS_MAX ||
+        local->count + local->ending_count > SLOT_REPLACEMENTS_MAX) {
+        finish_with_fault(resolve, FAULT_DEPTH, address,
+                          "local aliases take more than 20000 steps altogether");
     }
 }
 
 void resolve_answer(struct resolve *resolve, const struct answer *answer)
 {
-    switch (answer->kind) {
-    case ANSWER_FOUND:
-        end_search_with(resolve, answer->value);
-        break;
-    case ANSWER_NOT_FOUND:
-        search_advance(&resolve->search);
-        break;
-    case ANSWER_FAILED:
-        finish_with_fault(resolve, FAULT_TABLE, resolve->search.internal,
+    if (answer->kind == ANSWER_FAILED) {
+        const char *address = resolve->phase == PHASE_FINAL_LOCAL
+                                  ? resolve->routed
+                                  : resolve->search.internal;
+        finish_with_fault(resolve, FAULT_TABLE, address,
                           answer->reason != NULL ? answer->reason : "a look-up failed");
-        break;
+    } else if (resolve->phase == PHASE_FINAL_LOCAL) {
+        answer_local(resolve, answer);
+    } else if (answer->kind == ANSWER_FOUND) {
+        end_search_with(resolve, answer);
+    } else {
+        search_advance(&resolve->search);
     }
 }
 
@@ -387,8 +477,9 @@ struct resolve *resolve_begin(struct arena *arena, const struct address *address
     resolve->arena = arena;
     resolve->settings = settings;
     resolve->search.arena = arena;
-    resolve->slots.arena = arena;
-    resolve->slots.settings = settings;
+    resolve->slots.arena = resolve->local.arena = resolve->outcome.arena = arena;
+    resolve->slots.settings = resolve->local.settings = settings;
+    resolve->sent_on_end = &resolve->sent_on;
     resolve->asked = address->internal;
     const char *bounces = arena_format(arena, "double-bounce@%s", settings->hostname);
     if (text_equal_folded(address->internal, bounces)) {
@@ -399,38 +490,13 @@ struct resolve *resolve_begin(struct arena *arena, const struct address *address
 }
 
 const struct expansion *resolve_address(struct arena *arena, const struct address *address,
-                                        const struct snapshot *snapshot,
-                                        const struct directory_settings *settings)
+                                        const struct snapshot *snapshot)
 {
-    struct resolve *resolve = resolve_begin(arena, address, settings);
+    struct resolve *resolve = resolve_begin(arena, address, snapshot_settings(snapshot));
     const struct question *question;
     while ((question = resolve_next(resolve)) != NULL) {
         struct answer answer = snapshot_answer(snapshot, question, arena);
         resolve_answer(resolve, &answer);
     }
     return resolve_result(resolve);
-}
-
-const char *expansion_status_name(enum expansion_status status)
-{
-    static const char *const names[] = {"ok", "unknown", "relay", "error"};
-    return names[status];
-}
-
-const char *expansion_fault_name(enum expansion_fault fault)
-{
-    static const char *const names[] = {"none", "loop", "depth", "size", "table"};
-    return names[fault];
-}
-
-const char *recipient_class_name(enum recipient_class class)
-{
-    static const char *const names[] = {"mailbox", "external", "local", "unknown"};
-    return names[class];
-}
-
-const char *match_kind_name(enum match_kind match)
-{
-    static const char *const names[] = {"exact", "pattern", "base", "bare", "catch-all"};
-    return names[match];
 }

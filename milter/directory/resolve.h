@@ -7,7 +7,6 @@
 #define FOREGATE_DIRECTORY_RESOLVE_H
 
 #include "base/arena.h"
-#include "directory/dms.h"
 #include "directory/snapshot.h"
 #include "directory/source.h"
 #include "mail/address.h"
@@ -23,25 +22,35 @@ enum expansion_status { EXPANSION_OK, EXPANSION_UNKNOWN, EXPANSION_RELAY, EXPANS
 /* Why an expansion is in error. LOOP: an address replaced 1000 times, or a cycle. DEPTH:
  * 20000 replacements in all, our own limit. SIZE: 1000 addresses, 1000 bytes of one
  * address, or 1 MiB of one table value. TABLE: an unusable result, or a source that FAILED.
- */
+ * Of what local aliases send on, Postfix would put off delivery until it expires. */
 enum expansion_fault { FAULT_NONE, FAULT_LOOP, FAULT_DEPTH, FAULT_SIZE, FAULT_TABLE };
 
 enum recipient_class { CLASS_MAILBOX, CLASS_EXTERNAL, CLASS_LOCAL, CLASS_UNKNOWN };
 
 /* How an address was found in the tables: as it stands, by a pattern, without its detail
- * (which goes on to the targets), by its local-part alone with the detail, or by its
- * domain. */
-enum match_kind { MATCH_EXACT, MATCH_PATTERN, MATCH_BASE, MATCH_BARE, MATCH_CATCH_ALL };
+ * (which goes on to the targets), by its local-part alone with the detail, by its domain,
+ * or as a name at the host itself (aliases(5)). */
+enum match_kind {
+    MATCH_EXACT,
+    MATCH_PATTERN,
+    MATCH_BASE,
+    MATCH_BARE,
+    MATCH_CATCH_ALL,
+    MATCH_LOCAL
+};
 
 struct via_step {
     const char *address; /* external form; the address that was replaced here */
     enum match_kind match;
+    int line; /* of the alias in its file, 0 when the source does not say */
 };
 
 struct expanded_recipient {
     const char *address; /* external form, case and detail as Postfix delivers */
     enum recipient_class class;
     const char *mailbox; /* account (folded) whose storage and quota it uses, or NULL */
+    const char *note; /* LOCAL: the file, command or list that an alias names; UNKNOWN: why
+                         its mail bounces; NULL: nothing to say */
     const struct via_step *via; /* from the asked address on; empty: itself */
     size_t via_count;
 };
@@ -64,7 +73,7 @@ struct expansion {
 
 struct resolve;
 
-/* Everything lives in the arena. The address was parsed with the same rules. */
+/* Everything lives in the arena. The address was parsed with the rules of the settings. */
 struct resolve *resolve_begin(struct arena *arena, const struct address *address,
                               const struct directory_settings *settings);
 
@@ -73,10 +82,9 @@ const struct question *resolve_next(struct resolve *resolve);
 void resolve_answer(struct resolve *resolve, const struct answer *answer);
 const struct expansion *resolve_result(const struct resolve *resolve);
 
-/* All at once from a snapshot. */
+/* All at once from a snapshot, by its settings. */
 const struct expansion *resolve_address(struct arena *arena, const struct address *address,
-                                        const struct snapshot *snapshot,
-                                        const struct directory_settings *settings);
+                                        const struct snapshot *snapshot);
 
 const char *expansion_status_name(enum expansion_status status);
 const char *expansion_fault_name(enum expansion_fault fault);

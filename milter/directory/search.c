@@ -71,6 +71,17 @@ static void add_accounts(struct search *search)
     }
 }
 
+static void add_local(struct search *search)
+{
+    struct search_step step = {
+        .question = QUESTION_LOCAL, .match = MATCH_LOCAL, .form = FORM_NAME};
+    add(search, step);
+    if (search->base_length < search->local_length) {
+        step.without_detail = true;
+        add(search, step);
+    }
+}
+
 static void add_domain(struct search *search)
 {
     static const enum question_kind questions[] = {QUESTION_TABLE, QUESTION_PATTERN,
@@ -108,6 +119,9 @@ void search_begin(struct search *search, enum search_keys keys, const char *inte
     case SEARCH_ACCOUNTS:
         add_accounts(search);
         break;
+    case SEARCH_LOCAL:
+        add_local(search);
+        break;
     case SEARCH_DOMAIN:
         add_domain(search);
         break;
@@ -138,6 +152,10 @@ static bool write_key(struct search *search, const struct search_step *step)
     bool is_new = true;
     if (step->form == FORM_DOMAIN) {
         memcpy(search->buffer, search->domain, strlen(search->domain) + 1);
+    } else if (step->form == FORM_NAME) {
+        size_t length = step->without_detail ? search->base_length : search->local_length;
+        memcpy(search->buffer, search->internal, length);
+        search->buffer[length] = '\0';
     } else if (step->form == FORM_AT_DOMAIN) {
         search->buffer[0] = '@';
         memcpy(search->buffer + 1, search->domain, strlen(search->domain) + 1);

@@ -6,7 +6,6 @@
 #define FOREGATE_DIRECTORY_SEARCH_H
 
 #include "base/arena.h"
-#include "directory/dms.h"
 #include "directory/resolve.h"
 #include "directory/source.h"
 
@@ -18,10 +17,12 @@ enum search_keys {
     SEARCH_ALIASES_LOOSE, /* as smtpd(8) does at RCPT: unquoted forms of a key count as well
                            */
     SEARCH_ACCOUNTS,      /* as smtpd(8) does: whole address, then without detail */
+    SEARCH_LOCAL,         /* names of local aliases: with the detail, then without */
     SEARCH_DOMAIN,        /* is the domain one of aliases, or managed? */
 };
 
-enum search_form { FORM_ADDRESS, FORM_LOCAL_PART, FORM_AT_DOMAIN, FORM_DOMAIN };
+/* LOCAL_PART is quoted where it must be, NAME never is. */
+enum search_form { FORM_ADDRESS, FORM_LOCAL_PART, FORM_NAME, FORM_AT_DOMAIN, FORM_DOMAIN };
 
 struct search_step {
     enum question_kind question;

@@ -2,8 +2,8 @@
 #include "directory/slots.h"
 
 #include "base/text.h"
-#include "directory/table.h"
 #include "mail/address_list.h"
+#include "mail/key_set.h"
 
 #include <string.h>
 
@@ -13,31 +13,35 @@ static void set_fault(struct slots *slots, enum expansion_fault fault, const cha
     slots->fault_reason = reason;
 }
 
-static void *grown(struct arena *arena, void *items, size_t count, size_t *size,
-                   size_t item_size)
-{
-    if (count < *size) {
-        return items;
-    }
-    *size = *size > 0 ? *size * 2 : 4;
-    void *larger = arena_array(arena, *size, item_size);
-    if (count > 0) {
-        memcpy(larger, items, count * item_size);
-    }
-    return larger;
-}
-
 static void append(struct slots *slots, const char *internal,
                    const struct slot_origin *origin)
 {
-    slots->items =
-        grown(slots->arena, slots->items, slots->count, &slots->size, sizeof *slots->items);
+    slots->items = arena_grow(slots->arena, slots->items, slots->count, &slots->size,
+                              sizeof *slots->items);
     slots->items[slots->count++] = (struct slot){.internal = internal, .origin = origin};
 }
 
-void slots_begin(struct slots *slots, const char *internal)
+void slots_begin(struct slots *slots, const char *internal,
+                 const struct slot_origin *origin)
 {
-    append(slots, internal, NULL);
+    slots->count = slots->double_count = slots->settled_count = 0;
+    slots->current = slots->depth = 0;
+    slots->mark = NULL;
+    append(slots, internal, origin);
+}
+
+const struct slot_origin *slot_origin_new(struct arena *arena,
+                                          const struct slot_origin *previous,
+                                          const char *internal, enum match_kind match,
+                                          int line)
+{
+    struct slot_origin *origin = arena_alloc(arena, sizeof *origin);
+    *origin = (struct slot_origin){.previous = previous,
+                                   .internal = internal,
+                                   .match = match,
+                                   .line = line,
+                                   .depth = previous != NULL ? previous->depth + 1 : 1};
+    return origin;
 }
 
 static bool is_settled(const struct slots *slots, const char *internal)
@@ -127,20 +131,19 @@ static const char *make_target(struct slots *slots, struct arena *scratch,
 
 static void settle_address(struct slots *slots, const char *internal)
 {
-    slots->settled = grown(slots->arena, slots->settled, slots->settled_count,
-                           &slots->settled_size, sizeof *slots->settled);
+    slots->settled = arena_grow(slots->arena, slots->settled, slots->settled_count,
+                                &slots->settled_size, sizeof *slots->settled);
     slots->settled[slots->settled_count++] = internal;
 }
 
 static void take_targets(struct slots *slots, struct arena *scratch,
-                         const struct search *search, const struct address_list *list)
+                         const struct search *search, const struct address_list *list,
+                         int line)
 {
     const char *replaced = slots->items[slots->current].internal;
-    struct slot_origin *origin = arena_alloc(slots->arena, sizeof *origin);
-    origin->previous = slots->items[slots->current].origin;
-    origin->depth = origin->previous != NULL ? origin->previous->depth + 1 : 1;
-    origin->external = address_quote(slots->arena, replaced);
-    origin->match = search_step(search)->match;
+    const struct slot_origin *origin =
+        slot_origin_new(slots->arena, slots->items[slots->current].origin, replaced,
+                        search_step(search)->match, line);
     bool carries = search_step(search)->without_detail;
     const char *detail = carries ? search->internal + search->base_length : "";
     size_t detail_length = carries ? search->local_length - search->base_length : 0;
@@ -171,8 +174,10 @@ static void take_targets(struct slots *slots, struct arena *scratch,
     slots->replacements++;
 }
 
-void slots_replace(struct slots *slots, const struct search *search, const char *value)
+void slots_replace(struct slots *slots, const struct search *search,
+                   const struct answer *answer)
 {
+    const char *value = answer->value;
     if (strlen(value) > SLOT_VALUE_BYTES_MAX) {
         set_fault(slots, FAULT_SIZE, "the targets of an alias are longer than 1 MiB");
         return;
@@ -188,7 +193,7 @@ void slots_replace(struct slots *slots, const struct search *search, const char 
         if (list.count == 0) {
             set_fault(slots, FAULT_TABLE, "a table gives a result without an address");
         } else {
-            take_targets(slots, scratch, search, &list);
+            take_targets(slots, scratch, search, &list, answer->line);
         }
     }
     arena_free(&scratch);
@@ -196,25 +201,18 @@ void slots_replace(struct slots *slots, const struct search *search, const char 
 
 void slots_unique(struct slots *slots)
 {
+    if (slots->count < 2) {
+        return;
+    }
     struct arena *scratch = arena_new();
-    struct table seen = {0};
-    for (size_t i = 0; i < slots->count; i++) {
-        table_add(scratch, &seen, arena_copy(scratch, slots->items[i].internal), "",
-                  (int)i);
-    }
-    table_sort(&seen);
-    bool *is_double = arena_array(scratch, slots->count, sizeof *is_double);
-    for (size_t i = 1; i < seen.count; i++) {
-        is_double[seen.entries[i].line] =
-            strcmp(seen.entries[i].key, seen.entries[i - 1].key) == 0;
-    }
+    struct key_set *seen = key_set_new(scratch);
     slots->doubles = arena_array(slots->arena, slots->count, sizeof *slots->doubles);
     size_t kept = 0;
     for (size_t i = 0; i < slots->count; i++) {
-        if (is_double[i]) {
-            slots->doubles[slots->double_count++] = slots->items[i];
-        } else {
+        if (key_set_add(seen, slots->items[i].internal)) {
             slots->items[kept++] = slots->items[i];
+        } else {
+            slots->doubles[slots->double_count++] = slots->items[i];
         }
     }
     slots->count = kept;

@@ -23,8 +23,9 @@ enum { SLOT_REPLACEMENTS_MAX = 20000, SLOT_VALUE_BYTES_MAX = 1 << 20 };
 /* The way to an address; slots share their beginnings. */
 struct slot_origin {
     const struct slot_origin *previous;
-    const char *external; /* the address that was replaced */
+    const char *internal; /* the address that was replaced */
     enum match_kind match;
+    int line;     /* of the alias */
     size_t depth; /* of these in a row, this one included */
 };
 
@@ -55,13 +56,23 @@ struct slots {
     const char *fault_reason;
 };
 
-void slots_begin(struct slots *slots, const char *internal);
+/* Anew; only the number of replacements goes on. origin: the way to the address, or NULL.
+ */
+void slots_begin(struct slots *slots, const char *internal,
+                 const struct slot_origin *origin);
+
+/* The way behind previous (may be NULL), one replacement longer. */
+const struct slot_origin *slot_origin_new(struct arena *arena,
+                                          const struct slot_origin *previous,
+                                          const char *internal, enum match_kind match,
+                                          int line);
 
 /* The address that is to be looked up next, or NULL: all are done, or there is a fault. */
 const char *slots_next(struct slots *slots);
 
 /* What was found for it. Nothing found: slots_settle. */
-void slots_replace(struct slots *slots, const struct search *search, const char *value);
+void slots_replace(struct slots *slots, const struct search *search,
+                   const struct answer *answer);
 void slots_settle(struct slots *slots);
 
 /* Moves later spellings of the same address to doubles. */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct snapshot *snapshot_new(void)
+struct snapshot *snapshot_new(const struct directory_settings *settings)
 {
     static atomic_uint_least64_t generations;
     struct snapshot *snapshot = calloc(1, sizeof *snapshot);
@@ -17,25 +17,30 @@ struct snapshot *snapshot_new(void)
     }
     atomic_init(&snapshot->references, 1);
     snapshot->generation = atomic_fetch_add(&generations, 1) + 1;
+    snapshot->settings = *settings;
     snapshot->arena = arena_new();
     return snapshot;
 }
 
 void snapshot_seal(struct snapshot *snapshot)
 {
-    table_sort(&snapshot->accounts);
-    table_unique(&snapshot->accounts);
-    table_sort(&snapshot->aliases);
-    table_unique(&snapshot->aliases);
-    table_sort(&snapshot->domains);
-    table_unique(&snapshot->domains);
-    table_sort(&snapshot->grants);
+    table_seal(&snapshot->accounts);
+    table_seal(&snapshot->aliases);
+    table_seal(&snapshot->local_aliases);
+    table_seal(&snapshot->domains);
+    table_seal(&snapshot->limits);
+    table_seal(&snapshot->grants);
 }
 
 struct snapshot *snapshot_hold(struct snapshot *snapshot)
 {
     atomic_fetch_add(&snapshot->references, 1);
     return snapshot;
+}
+
+bool snapshot_is_unused(const struct snapshot *snapshot)
+{
+    return atomic_load(&snapshot->references) == 1;
 }
 
 void snapshot_release(struct snapshot **snapshot)
@@ -48,35 +53,47 @@ void snapshot_release(struct snapshot **snapshot)
     if (released->patterns != NULL) {
         pattern_table_deinit(released->patterns);
     }
+    table_deinit(&released->accounts);
+    table_deinit(&released->aliases);
+    table_deinit(&released->local_aliases);
+    table_deinit(&released->domains);
+    table_deinit(&released->limits);
+    table_deinit(&released->grants);
     arena_free(&released->arena);
     free(released);
 }
 
-static struct answer find_in(const struct table *table, const char *key)
+const struct directory_settings *snapshot_settings(const struct snapshot *snapshot)
 {
-    const struct table_entry *entry = table_find(table, key);
-    return entry != NULL ? (struct answer){.kind = ANSWER_FOUND, .value = entry->value}
-                         : (struct answer){.kind = ANSWER_NOT_FOUND};
+    return &snapshot->settings;
 }
 
-/* The account is its key: the value is the spelling in the file. */
-static struct answer find_account(const struct table *accounts, const char *key)
+static struct answer find_in(const struct table *table, const char *key)
 {
-    const struct table_entry *entry = table_find(accounts, key);
-    return entry != NULL ? (struct answer){.kind = ANSWER_FOUND, .value = entry->key}
-                         : (struct answer){.kind = ANSWER_NOT_FOUND};
+    struct table_entry entry;
+    return table_find(table, key, &entry) ? (struct answer){.kind = ANSWER_FOUND,
+                                                            .value = entry.value,
+                                                            .line = entry.line}
+                                          : (struct answer){.kind = ANSWER_NOT_FOUND};
 }
 
 struct answer snapshot_answer(const struct snapshot *snapshot,
                               const struct question *question, struct arena *arena)
 {
+    struct table_entry entry;
     switch (question->kind) {
     case QUESTION_DOMAIN:
         return find_in(&snapshot->domains, question->key);
     case QUESTION_MAILBOX:
-        return find_account(&snapshot->accounts, question->key);
+        return table_find(&snapshot->accounts, question->key, &entry)
+                   ? (struct answer){.kind = ANSWER_FOUND,
+                                     .value = entry.key,
+                                     .line = entry.line}
+                   : (struct answer){.kind = ANSWER_NOT_FOUND};
     case QUESTION_TABLE:
         return find_in(&snapshot->aliases, question->key);
+    case QUESTION_LOCAL:
+        return find_in(&snapshot->local_aliases, question->key);
     case QUESTION_PATTERN:
         return snapshot->patterns != NULL
                    ? pattern_table_find(snapshot->patterns, question->key, arena)
@@ -84,6 +101,12 @@ struct answer snapshot_answer(const struct snapshot *snapshot,
     }
     assert(false && "a question of unknown kind");
     return (struct answer){.kind = ANSWER_FAILED, .reason = "unknown question"};
+}
+
+const char *snapshot_limit(const struct snapshot *snapshot, const char *account)
+{
+    struct table_entry entry;
+    return table_find(&snapshot->limits, account, &entry) ? entry.value : NULL;
 }
 
 static bool grant_covers(const char *grant, const struct address *address)
@@ -98,22 +121,12 @@ static bool grant_covers(const char *grant, const struct address *address)
 bool snapshot_may_send_as(const struct snapshot *snapshot, const char *login,
                           const struct address *address)
 {
-    const struct table *grants = &snapshot->grants;
-    const struct table_entry *entry = table_find(grants, login);
-    if (entry == NULL) {
-        return false;
+    struct table_entry entry;
+    bool found = table_find(&snapshot->grants, login, &entry);
+    while (found && !grant_covers(entry.value, address)) {
+        found = table_find_twin(&snapshot->grants, &entry);
     }
-    /* The search finds any of a login's entries; they stand side by side. */
-    const struct table_entry *end = grants->entries + grants->count;
-    while (entry > grants->entries && strcmp(entry[-1].key, login) == 0) {
-        entry--;
-    }
-    for (; entry < end && strcmp(entry->key, login) == 0; entry++) {
-        if (grant_covers(entry->value, address)) {
-            return true;
-        }
-    }
-    return false;
+    return found;
 }
 
 struct snapshot_counts snapshot_counts(const struct snapshot *snapshot)
@@ -123,9 +136,38 @@ struct snapshot_counts snapshot_counts(const struct snapshot *snapshot)
         .aliases = snapshot->aliases.count,
         .patterns =
             snapshot->patterns != NULL ? pattern_table_count(snapshot->patterns) : 0,
+        .local_aliases = snapshot->local_aliases.count,
         .domains = snapshot->domains.count,
-        .quotas = snapshot->quota_count,
+        .quotas = snapshot->limits.count,
     };
+}
+
+static struct snapshot_change compare(const char *what, const struct table *old,
+                                      const struct table *new)
+{
+    struct table_change change = table_compare(old, new);
+    return (struct snapshot_change){what, new->count, change.added, change.removed,
+                                    change.changed};
+}
+
+static struct snapshot_change compare_patterns(size_t old, size_t new)
+{
+    return (struct snapshot_change){.what = "patterns",
+                                    .count = new,
+                                    .added = new > old ? new - old : 0,
+                                    .removed = old > new ? old - new : 0};
+}
+
+void snapshot_compare(const struct snapshot *old, const struct snapshot *new,
+                      struct snapshot_change changes[SNAPSHOT_CHANGES])
+{
+    changes[0] = compare("accounts", &old->accounts, &new->accounts);
+    changes[1] = compare("aliases", &old->aliases, &new->aliases);
+    changes[2] =
+        compare_patterns(snapshot_counts(old).patterns, snapshot_counts(new).patterns);
+    changes[3] = compare("local_aliases", &old->local_aliases, &new->local_aliases);
+    changes[4] = compare("domains", &old->domains, &new->domains);
+    changes[5] = compare("quotas", &old->limits, &new->limits);
 }
 
 uint64_t snapshot_generation(const struct snapshot *snapshot)

@@ -10,26 +10,61 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Of the mail server whose addresses these are. Borrowed; process lifetime. */
+struct directory_settings {
+    const char *volume;      /* folder of the files */
+    const char *may_send_as; /* file of `login: address` lines, or NULL */
+    const char *hostname;    /* $myhostname */
+    const char
+        *mydestination;     /* white space or comma separated domains of local delivery */
+    const char *postmaster; /* where mail for the local root goes, or NULL */
+    struct address_rules rules; /* myorigin and delimiters */
+    bool delimiters_given;      /* by the operator: what the volume says does not count */
+};
+
 struct snapshot;
 
-/* Any thread. release frees with the last reference and clears the pointer. */
+/* Any thread. release clears the pointer and frees with the last reference, which takes
+ * milliseconds for a large one: whoever replaced it waits for snapshot_is_unused. */
 struct snapshot *snapshot_hold(struct snapshot *snapshot);
 void snapshot_release(struct snapshot **snapshot);
+bool snapshot_is_unused(const struct snapshot *snapshot); /* but by the caller */
+
+/* As the operator gave them, with the delimiters that the volume names if he gave none.
+ * Live as long as the snapshot. */
+const struct directory_settings *snapshot_settings(const struct snapshot *snapshot);
 
 /* Answers at once. Strings of the answer live as long as the snapshot, or in
  * the arena (a pattern's result). */
 struct answer snapshot_answer(const struct snapshot *snapshot,
                               const struct question *question, struct arena *arena);
 
+/* The quota limit the volume gives this account (folded), as it is written there ("10G",
+ * "0" for none), or NULL. Dovecot's answer is the authority. */
+const char *snapshot_limit(const struct snapshot *snapshot, const char *account);
+
 /* Does the operator's may_send_as file let this login (folded) send as this address? */
 bool snapshot_may_send_as(const struct snapshot *snapshot, const char *login,
                           const struct address *address);
 
 struct snapshot_counts {
-    size_t accounts, aliases, patterns, domains, quotas;
+    size_t accounts, aliases, patterns, local_aliases, domains, quotas;
 };
 
 struct snapshot_counts snapshot_counts(const struct snapshot *snapshot);
+
+struct snapshot_change {
+    const char *what; /* "accounts", "aliases", ... */
+    size_t count;     /* there are now */
+    size_t added, removed, changed;
+};
+
+enum { SNAPSHOT_CHANGES = 6 };
+
+/* What is new in new. Patterns, which have no key, are only counted. */
+void snapshot_compare(const struct snapshot *old, const struct snapshot *new,
+                      struct snapshot_change changes[SNAPSHOT_CHANGES]);
+
 uint64_t snapshot_generation(const struct snapshot *snapshot); /* grows with each build */
 
 #endif

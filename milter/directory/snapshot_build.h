@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of a snapshot, for those who build one (dms.c, tests). Once snapshot_seal was
- * called it is only read. */
+/* The inside of a snapshot, for those who build one (dms.c, tests) or look through all of
+ * it (lint). Once snapshot_seal was called it is only read. */
 #ifndef FOREGATE_DIRECTORY_SNAPSHOT_BUILD_H
 #define FOREGATE_DIRECTORY_SNAPSHOT_BUILD_H
 
@@ -13,19 +13,21 @@
 struct snapshot {
     atomic_size_t references;
     uint64_t generation;
-    struct arena *arena;            /* everything but PCRE2's own memory */
-    struct table accounts;          /* address -> the account, folded */
-    struct table aliases;           /* key -> targets */
-    struct table domains;           /* managed domain -> "" */
-    struct table grants;            /* login -> one thing it may send as; keys repeat */
+    struct directory_settings settings; /* with the delimiters that are in force */
+    struct arena *arena;                /* of patterns and other small things */
+    struct table accounts;      /* address -> spelling in the file, or "" for the same */
+    struct table aliases;       /* key of postfix-virtual.cf -> targets */
+    struct table local_aliases; /* name of postfix-aliases.cf -> targets */
+    struct table domains;       /* managed domain -> "" */
+    struct table limits;        /* account -> quota limit as written */
+    struct table grants;        /* login -> one thing it may send as; keys repeat */
     struct pattern_table *patterns; /* NULL: none */
-    size_t quota_count;
 };
 
 /* With one reference, which snapshot_release gives back, and empty tables. */
-struct snapshot *snapshot_new(void);
+struct snapshot *snapshot_new(const struct directory_settings *settings);
 
-/* Sorts what was added; of equal keys the first counts, but for grants. */
+/* Nothing more is added. */
 void snapshot_seal(struct snapshot *snapshot);
 
 #endif

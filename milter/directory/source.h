@@ -12,8 +12,10 @@ enum question_kind {
     QUESTION_MAILBOX, /* whose mailbox is this exact address? (value: the account) */
     QUESTION_TABLE,   /* which targets has this exact key? indexed tables only */
     QUESTION_PATTERN, /* which targets has this whole address? pattern tables only */
+    QUESTION_LOCAL,   /* which targets has this name at the host itself? aliases(5) */
 };
 
+/* Keys are in small letters, but for a pattern. */
 struct question {
     enum question_kind kind;
     const char *key;
@@ -23,6 +25,7 @@ struct question {
 struct answer {
     enum answer_kind kind;
     const char *value;  /* FOUND: table value or account, else NULL */
+    int line;           /* FOUND: where it stands in its file, 0 when it does not say */
     const char *reason; /* FAILED: why, for the log */
 };
 

@@ -1,230 +1,240 @@
 /* SPDX-License-Identifier: MIT */
 #include "directory/table.h"
 
+#include "base/hash.h"
 #include "base/text.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-void line_reader_init(struct line_reader *reader, char *content)
+/* In front of each key; the value is behind the key's NUL. Places count in units of
+ * alignment, so that 32 bits are enough for 16 GiB. */
+struct head {
+    uint32_t line;
+    uint32_t twin; /* place + 1 of another entry with this key, or 0 */
+};
+
+enum { ALIGNMENT = sizeof(uint32_t), FIRST_SLOTS = 64, FIRST_BYTES = 4096 };
+
+void table_deinit(struct table *table)
 {
-    reader->next = content;
-    reader->number = 1;
+    free(table->block);
+    free(table->slots);
+    *table = (struct table){0};
 }
 
-bool line_reader_next_physical(struct line_reader *reader, char **text, int *number)
+static uint32_t hash_key(const char *key, size_t length)
 {
-    if (*reader->next == '\0') {
+    return (uint32_t)(hash_bytes(0, key, length) >> 32);
+}
+
+static struct head *head_at(const struct table *table, size_t place)
+{
+    return (struct head *)(void *)(table->block + place * ALIGNMENT);
+}
+
+static const char *key_at(const struct table *table, size_t place)
+{
+    return table->block + place * ALIGNMENT + sizeof(struct head);
+}
+
+static void fill_entry(const struct table *table, size_t place, size_t key_length,
+                       struct table_entry *entry)
+{
+    entry->key = key_at(table, place);
+    entry->value = entry->key + key_length + 1;
+    entry->line = (int)head_at(table, place)->line;
+    entry->place = place;
+}
+
+/* The slot that holds the key, or the empty one where it would go. */
+static uint64_t *find_slot(const struct table *table, const char *key, uint32_t hash)
+{
+    size_t mask = table->slot_count - 1;
+    for (size_t i = hash & mask;; i = (i + 1) & mask) {
+        uint64_t slot = table->slots[i];
+        if (slot == 0) {
+            return &table->slots[i];
+        }
+        if (slot >> 32 == hash && strcmp(key_at(table, (uint32_t)slot - 1), key) == 0) {
+            return &table->slots[i];
+        }
+    }
+}
+
+/* Room for one more key, at most two thirds full. */
+static void grow_slots(struct table *table)
+{
+    if (table->count + table->count / 2 < table->slot_count) {
+        return;
+    }
+    size_t count = table->slot_count > 0 ? table->slot_count * 2 : FIRST_SLOTS;
+    uint64_t *slots = calloc(count, sizeof *slots);
+    if (slots == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < table->slot_count; i++) {
+        uint64_t slot = table->slots[i];
+        size_t to = (slot >> 32) & (count - 1);
+        while (slot != 0 && slots[to] != 0) {
+            to = (to + 1) & (count - 1);
+        }
+        if (slot != 0) {
+            slots[to] = slot;
+        }
+    }
+    free(table->slots);
+    table->slots = slots;
+    table->slot_count = count;
+}
+
+static void grow_block(struct table *table, size_t needed)
+{
+    if (table->size - table->used >= needed) {
+        return;
+    }
+    size_t size = table->size > 0 ? table->size * 2 : FIRST_BYTES;
+    while (size - table->used < needed) {
+        size *= 2;
+    }
+    table->block = realloc(table->block, size);
+    if (table->block == NULL || size / ALIGNMENT >= UINT32_MAX) {
+        abort();
+    }
+    table->size = size;
+}
+
+/* Returns its place; the key in it is folded. */
+static size_t append(struct table *table, const char *key, size_t key_length,
+                     const char *value, int line)
+{
+    size_t value_length = strlen(value);
+    size_t needed = sizeof(struct head) + key_length + value_length + 2;
+    needed = (needed + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    grow_block(table, needed);
+    size_t place = table->used / ALIGNMENT;
+    char *at = table->block + table->used;
+    table->used += needed;
+    memset(table->block + table->used - ALIGNMENT, 0, ALIGNMENT);
+    const struct head head = {.line = (uint32_t)line};
+    memcpy(at, &head, sizeof head);
+    at += sizeof head;
+    for (size_t i = 0; i <= key_length; i++) {
+        at[i] = text_fold_char(key[i]);
+    }
+    memcpy(at + key_length + 1, value, value_length + 1);
+    return place;
+}
+
+static bool add(struct table *table, const char *key, const char *value, int line,
+                bool keeps_twins)
+{
+    size_t length = strlen(key);
+    grow_slots(table);
+    size_t used = table->used;
+    size_t place = append(table, key, length, value, line);
+    const char *folded = key_at(table, place);
+    uint32_t hash = hash_key(folded, length);
+    uint64_t *slot = find_slot(table, folded, hash);
+    if (*slot == 0) {
+        *slot = (uint64_t)hash << 32 | (uint32_t)(place + 1);
+        table->count++;
+        return true;
+    }
+    if (!keeps_twins) {
+        table->used = used;
         return false;
     }
-    *text = reader->next;
-    *number = reader->number++;
-    size_t length = strcspn(reader->next, "\n");
-    char *end = reader->next + length;
-    reader->next = *end == '\n' ? end + 1 : end;
-    *end = '\0';
-    return true;
-}
-
-static bool is_nothing(const char *text)
-{
-    while (text_is_space(*text)) {
-        text++;
-    }
-    return *text == '\0' || *text == '#';
-}
-
-bool line_reader_next(struct line_reader *reader, struct logical_line *line)
-{
-    char *text;
-    int number;
-    *line = (struct logical_line){0};
-    do {
-        if (!line_reader_next_physical(reader, &text, &number)) {
-            return false;
-        }
-    } while (is_nothing(text));
-    line->text = text;
-    line->number = number;
-    line->orphan = text_is_space(*text);
-    size_t used = strlen(text);
-    /* Blank lines and comments do not end a logical line, they vanish from it. */
-    while (*reader->next == '#' || text_is_space(*reader->next)) {
-        line_reader_next_physical(reader, &text, &number);
-        if (is_nothing(text)) {
-            continue;
-        }
-        size_t length = strlen(text);
-        memmove(line->text + used, text, length + 1);
-        used += length;
-        line->continued = true;
-    }
-    return true;
-}
-
-void table_add(struct arena *arena, struct table *table, char *key, const char *value,
-               int line)
-{
-    if (table->count == table->size) {
-        size_t size = table->size > 0 ? table->size * 2 : 64;
-        struct table_entry *entries = arena_array(arena, size, sizeof *entries);
-        if (table->count > 0) {
-            memcpy(entries, table->entries, table->count * sizeof *entries);
-        }
-        table->entries = entries;
-        table->size = size;
-    }
-    text_fold(key);
-    table->entries[table->count++] =
-        (struct table_entry){.key = key, .value = value, .line = line};
-    table->sorted = false;
-}
-
-static int compare_entries(const void *left, const void *right)
-{
-    const struct table_entry *a = left;
-    const struct table_entry *b = right;
-    int order = strcmp(a->key, b->key);
-    return order != 0 ? order : (a->line > b->line) - (a->line < b->line);
-}
-
-const struct table_entry *table_sort(struct table *table)
-{
-    if (table->count > 0) {
-        qsort(table->entries, table->count, sizeof *table->entries, compare_entries);
-    }
-    table->sorted = true;
-    const struct table_entry *twin = NULL;
-    for (size_t i = 1; i < table->count; i++) {
-        const struct table_entry *entry = &table->entries[i];
-        if (strcmp(entry->key, entry[-1].key) == 0 &&
-            (twin == NULL || entry->line < twin->line)) {
-            twin = entry;
-        }
-    }
-    return twin;
-}
-
-void table_unique(struct table *table)
-{
-    assert(table->sorted);
-    size_t kept = 0;
-    for (size_t i = 0; i < table->count; i++) {
-        if (kept == 0 || strcmp(table->entries[i].key, table->entries[kept - 1].key) != 0) {
-            table->entries[kept++] = table->entries[i];
-        }
-    }
-    table->count = kept;
-}
-
-const struct table_entry *table_find(const struct table *table, const char *key)
-{
-    assert(table->sorted || table->count == 0);
-    size_t low = 0;
-    size_t high = table->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = text_compare_folded(key, table->entries[middle].key);
-        if (order == 0) {
-            return &table->entries[middle];
-        }
-        if (order < 0) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    return NULL;
-}
-
-/* End of the key: the first white space that is neither quoted nor behind a backslash. NULL
- * when a quote stays open. */
-static char *find_key_end(char *text)
-{
-    bool quoted = false;
-    for (; *text != '\0'; text++) {
-        if (*text == '\\') {
-            if (*++text == '\0') {
-                break;
-            }
-        } else if (text_is_space(*text) && !quoted) {
-            break;
-        } else if (*text == '"') {
-            quoted = !quoted;
-        }
-    }
-    return quoted ? NULL : text;
-}
-
-static void warn(struct finding_list *findings, const char *code, const char *file,
-                 int line, const char *message, const char *remedy)
-{
-    if (findings != NULL) {
-        finding_add(findings, FINDING_WARNING, code, file, line, message, remedy);
-    }
-}
-
-/* A target word that begins with `#`. */
-static bool has_comment(const char *value)
-{
-    for (const char *at = strchr(value, '#'); at != NULL; at = strchr(at + 1, '#')) {
-        if (at == value || text_is_space(at[-1]) || at[-1] == ',') {
-            return true;
-        }
-    }
+    struct head *first = head_at(table, (uint32_t)*slot - 1);
+    head_at(table, place)->twin = first->twin;
+    first->twin = (uint32_t)(place + 1);
+    table->twins++;
     return false;
 }
 
-static void parse_line(struct arena *arena, struct table *table,
-                       const struct logical_line *line, const char *file,
-                       struct finding_list *findings)
+bool table_add(struct table *table, const char *key, const char *value, int line)
 {
-    if (line->orphan) {
-        warn(findings, "indented-line", file, line->number,
-             "The line is indented and continues nothing: Postfix ignores it, mail for its "
-             "address is not aliased",
-             "Begin the line at its first column");
-        return;
-    }
-    char *end = find_key_end(line->text);
-    if (end == NULL) {
-        warn(findings, "open-quote", file, line->number,
-             "The key holds an odd number of quotation marks: Postfix ignores the line, "
-             "mail "
-             "for its address is not aliased",
-             "Close the quotation: \"local part\"@domain");
-        return;
-    }
-    char *value = end;
-    if (*end != '\0') {
-        *end = '\0';
-        value = text_trim(end + 1);
-    }
-    if (*value == '\0') {
-        warn(
-            findings, "no-value", file, line->number,
-            "The line has a key and no target: Postfix ignores it, mail for its address is "
-            "not aliased",
-            "Write `address target`, or delete the line");
-        return;
-    }
-    if (has_comment(value)) {
-        warn(findings, "comment-in-value", file, line->number,
-             "A comment behind the targets is none: its words, and the #, are further "
-             "recipients, whose mail is accepted and bounced",
-             "Put the comment on a line of its own");
-    }
-    table_add(arena, table, line->text, value, line->number);
+    return add(table, key, value, line, true);
 }
 
-void table_parse(struct arena *arena, struct table *table, char *content, const char *file,
-                 struct finding_list *findings)
+bool table_add_new(struct table *table, const char *key, const char *value, int line)
 {
-    struct line_reader reader;
-    struct logical_line line;
-    line_reader_init(&reader, content);
-    while (line_reader_next(&reader, &line)) {
-        parse_line(arena, table, &line, file, findings);
+    return add(table, key, value, line, false);
+}
+
+void table_seal(struct table *table)
+{
+    char *smaller = table->used > 0 ? realloc(table->block, table->used) : NULL;
+    if (smaller != NULL) {
+        table->block = smaller;
+        table->size = table->used;
     }
+}
+
+bool table_find(const struct table *table, const char *key, struct table_entry *entry)
+{
+    if (table->count == 0) {
+        return false;
+    }
+    size_t length = strlen(key);
+    uint64_t slot = *find_slot(table, key, hash_key(key, length));
+    if (slot == 0) {
+        return false;
+    }
+    fill_entry(table, (uint32_t)slot - 1, length, entry);
+    return true;
+}
+
+bool table_find_twin(const struct table *table, struct table_entry *entry)
+{
+    uint32_t twin = head_at(table, entry->place)->twin;
+    if (twin == 0) {
+        return false;
+    }
+    fill_entry(table, twin - 1, strlen(entry->key), entry);
+    return true;
+}
+
+bool table_next(const struct table *table, size_t *cursor, struct table_entry *entry)
+{
+    if (*cursor >= table->used) {
+        return false;
+    }
+    size_t place = *cursor / ALIGNMENT;
+    fill_entry(table, place, strlen(key_at(table, place)), entry);
+    size_t end = (size_t)(entry->value - table->block) + strlen(entry->value) + 1;
+    *cursor = (end + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return true;
+}
+
+static size_t count_missing(const struct table *table, const struct table *in)
+{
+    size_t missing = 0;
+    size_t cursor = 0;
+    struct table_entry entry;
+    struct table_entry other;
+    while (table_next(table, &cursor, &entry)) {
+        missing += !table_find(in, entry.key, &other);
+    }
+    return missing;
+}
+
+struct table_change table_compare(const struct table *old, const struct table *new)
+{
+    struct table_change change = {0};
+    size_t cursor = 0;
+    struct table_entry entry;
+    struct table_entry before;
+    while (table_next(new, &cursor, &entry)) {
+        if (!table_find(old, entry.key, &before)) {
+            change.added++;
+        } else if (strcmp(entry.value, before.value) != 0) {
+            change.changed++;
+        }
+    }
+    /* Nothing can be missing when as many are there and none is new. */
+    if (old->count + change.added != new->count || old->twins + new->twins > 0) {
+        change.removed = count_missing(old, new);
+    }
+    return change;
 }

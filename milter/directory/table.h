@@ -1,67 +1,58 @@
 /* SPDX-License-Identifier: MIT */
-/* Files in Postfix's table syntax: logical lines (comments, continuation), `key value`
- * lines, and a sorted set of such entries that is searched by key. Keys are folded. Source:
- * Postfix util/readlline.c, util/dict_thash.c. */
+/* Keys and their values, found by hash: accounts, aliases, domains. Made for millions of
+ * them: entries lie side by side in one block of memory, and a look-up touches two places
+ * of it. Keys are folded when they are added. */
 #ifndef FOREGATE_DIRECTORY_TABLE_H
 #define FOREGATE_DIRECTORY_TABLE_H
 
-#include "base/arena.h"
-#include "directory/finding.h"
-
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-/* Reads logical lines; they are joined in place, so that content is changed. */
-struct line_reader {
-    char *next;
-    int number; /* of the physical line at next, from 1 */
+/* Zeroed is empty. */
+struct table {
+    char *block; /* of entries */
+    size_t used, size;
+    uint64_t *slots; /* upper half: hash; lower half: place of the entry + 1, or 0 */
+    size_t slot_count;
+    size_t count; /* different keys */
+    size_t twins; /* entries whose key was there already */
 };
 
-struct logical_line {
-    char *text; /* NUL behind it, no line end */
-    int number; /* where it begins */
-    bool continued;
-    bool
-        orphan; /* indented, with nothing before that it could continue: Postfix skips it */
-};
-
-void line_reader_init(struct line_reader *reader, char *content);
-bool line_reader_next(struct line_reader *reader, struct logical_line *line);
-
-/* The next physical line, without its end; false behind the last. */
-bool line_reader_next_physical(struct line_reader *reader, char **text, int *number);
-
+/* Strings live as long as the table and until something is added. */
 struct table_entry {
     const char *key; /* folded */
     const char *value;
     int line;
+    size_t place; /* private */
 };
 
-struct table {
-    struct table_entry *entries;
-    size_t count;
-    size_t size;
-    bool sorted;
+void table_deinit(struct table *table);
+
+/* Copies both. False when the key was there already: the first entry stays the one that is
+ * found, and the others follow it. Out of memory aborts. */
+bool table_add(struct table *table, const char *key, const char *value, int line);
+
+/* The same when the key is new; else the entry that is there stays alone. */
+bool table_add_new(struct table *table, const char *key, const char *value, int line);
+
+/* Gives back spare memory when nothing more is to come. */
+void table_seal(struct table *table);
+
+/* The first entry with this key, which is in small letters; false: there is none. */
+bool table_find(const struct table *table, const char *key, struct table_entry *entry);
+
+/* The other entries of the same key, in no order. */
+bool table_find_twin(const struct table *table, struct table_entry *entry);
+
+/* All entries in the order in which they were added, twins too; *cursor begins at 0. */
+bool table_next(const struct table *table, size_t *cursor, struct table_entry *entry);
+
+/* What makes new of old, by key; of twins the first counts. */
+struct table_change {
+    size_t added, removed, changed;
 };
 
-/* key and value are borrowed, and key is folded in place; table_sort comes before the first
- * table_find. */
-void table_add(struct arena *arena, struct table *table, char *key, const char *value,
-               int line);
-
-/* Sorts by key, then by line. Returns the second entry of the first pair of equal keys in
- * the order of lines (its twin stands before it), or NULL when every key is unique. */
-const struct table_entry *table_sort(struct table *table);
-
-/* Drops all but the first of each key. */
-void table_unique(struct table *table);
-
-/* NULL when there is none. The key may be in any case. */
-const struct table_entry *table_find(const struct table *table, const char *key);
-
-/* Adds the entries of a texthash file and reports lines that Postfix ignores. content is
- * changed, and borrowed by the entries. */
-void table_parse(struct arena *arena, struct table *table, char *content, const char *file,
-                 struct finding_list *findings);
+struct table_change table_compare(const struct table *old, const struct table *new);
 
 #endif

@@ -18,15 +18,8 @@ static bool is_operator(char c)
 
 void tokens_append(struct arena *arena, struct tokens *tokens, const struct token *token)
 {
-    if (tokens->count == tokens->size) {
-        size_t size = tokens->size > 0 ? tokens->size * 2 : 16;
-        struct token *items = arena_array(arena, size, sizeof *items);
-        if (tokens->count > 0) {
-            memcpy(items, tokens->items, tokens->count * sizeof *items);
-        }
-        tokens->items = items;
-        tokens->size = size;
-    }
+    tokens->items =
+        arena_grow(arena, tokens->items, tokens->count, &tokens->size, sizeof *token);
     tokens->items[tokens->count++] = *token;
 }
 

@@ -45,6 +45,9 @@ void notes_push(lua_State *L, struct value *notes, struct arena *arena);
  * address: then the reason is pushed. */
 const struct address *address_check(lua_State *L, int argument);
 
+/* By which addresses are read in this call. */
+const struct address_rules *api_address_rules(const struct call *call);
+
 /* A verdict value at index, checked when it was made; NULL when it is something else. The
  * strings are copied into arena. */
 bool verdict_get(lua_State *L, int index, struct arena *arena, struct verdict *verdict);

@@ -79,6 +79,11 @@ void address_push(lua_State *L, const struct address *address)
     handle_push(L, TYPE, address);
 }
 
+const struct address_rules *api_address_rules(const struct call *call)
+{
+    return &snapshot_settings(call->stage_call->snapshot)->rules;
+}
+
 const struct address *address_check(lua_State *L, int argument)
 {
     struct call *call = api_call(L);
@@ -91,8 +96,8 @@ const struct address *address_check(lua_State *L, int argument)
     struct error error = {0};
     bool fits =
         strlen(text) == length || error_set(&error, ERROR_RULE, "a NUL in the address");
-    if (!fits || !address_parse(call->scratch, text, &call->services->directory->rules,
-                                address, &error)) {
+    if (!fits ||
+        !address_parse(call->scratch, text, api_address_rules(call), address, &error)) {
         lua_pushfstring(L, "%s", error.text);
         return NULL;
     }

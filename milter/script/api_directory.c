@@ -74,8 +74,7 @@ static int directory_resolve(lua_State *L)
         return cannot_tell(L);
     }
     expansion_push(L, address,
-                   resolve_address(call->scratch, address, call->stage_call->snapshot,
-                                   call->services->directory));
+                   resolve_address(call->scratch, address, call->stage_call->snapshot));
     return 1;
 }
 
@@ -147,8 +146,7 @@ static int directory_owns(lua_State *L)
         return cannot_tell(L);
     }
     struct ownership ownership =
-        ownership_find(call->scratch, login, address, call->stage_call->snapshot,
-                       call->services->directory, &options);
+        ownership_find(call->scratch, login, address, call->stage_call->snapshot, &options);
     switch (ownership.kind) {
     case ANSWER_FAILED:
         lua_pushstring(L, ownership.reason);

@@ -53,8 +53,7 @@ static bool append_addresses(lua_State *L, const char *body, struct error *error
     for (size_t i = 0; i < list.count; i++) {
         struct address *address = arena_alloc(call->scratch, sizeof *address);
         const char *text = address_quote(call->scratch, list.entries[i].internal);
-        if (!address_parse(call->scratch, text, &call->services->directory->rules, address,
-                           error)) {
+        if (!address_parse(call->scratch, text, api_address_rules(call), address, error)) {
             return false;
         }
         lua_createtable(L, 0, 2);

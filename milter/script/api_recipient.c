@@ -29,9 +29,8 @@ static bool replacement_try(struct call *call, struct recipient *recipient,
     recipient->state = RECIPIENT_ACCEPTED; /* as it will be when the plan is made */
     const struct plan nothing_else = {0};
     struct edit_list ignored;
-    bool possible =
-        envelope_plan(&nothing_else, &recipient, 1, call->stage_call->snapshot,
-                      call->services->directory, call->scratch, &ignored, error);
+    bool possible = envelope_plan(&nothing_else, &recipient, 1, call->stage_call->snapshot,
+                                  call->scratch, &ignored, error);
     recipient->state = before.state;
     if (!possible || call->rule->shadow) {
         *recipient = before;

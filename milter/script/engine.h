@@ -39,7 +39,6 @@ struct services {
     struct quota_client *quota;
     struct ledger *ledger;
     int64_t lease_bytes; /* headroom asked for beyond a message */
-    const struct directory_settings *directory;
 };
 
 struct generation;

@@ -40,17 +40,16 @@ static char *find_file(const char *folders, const char *name)
 static bool read_source(struct rule *rule, struct error *error)
 {
     struct arena *arena = arena_new();
-    struct file file;
-    bool read = file_read_text(arena, rule->file, &file, error);
-    if (!read) {
+    const char *text = file_read_text(arena, rule->file, error);
+    if (text == NULL) {
         error_wrap(error, "%s", rule->file);
     }
-    rule->source = strdup(read ? file.content : "");
+    rule->source = strdup(text != NULL ? text : "");
     if (rule->source == NULL) {
         abort();
     }
     arena_free(&arena);
-    return read;
+    return text != NULL;
 }
 
 static bool add_rule(struct ruleset *ruleset, const char *name, const char *folders,

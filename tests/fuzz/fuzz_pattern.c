@@ -2,6 +2,8 @@
 /* Any text as a pattern file; its first line is the address that is looked up. */
 #include "directory/pattern.h"
 
+#include "text_stream.h"
+
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>
@@ -16,8 +18,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (content != NULL) {
         *content++ = '\0';
         struct finding_list findings = {.arena = arena};
-        struct pattern_table *table =
-            pattern_table_parse(arena, content, "postfix-regexp.cf", &findings);
+        struct pattern_table *table;
+        struct error error = {0};
+        FILE *stream = text_stream(content);
+        assert(pattern_table_parse(arena, stream, "postfix-regexp.cf", &findings, &table,
+                                   &error));
+        fclose(stream);
         struct answer answer = pattern_table_find(table, address, arena);
         assert((answer.kind == ANSWER_FOUND) == (answer.value != NULL));
         assert((answer.kind == ANSWER_FAILED) == (answer.reason != NULL));

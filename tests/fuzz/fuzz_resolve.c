@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A whole resolution: the address, the alias table and the pattern table, with a line `%%`
- * between them. Always ends, within the limits, with an outcome that makes sense. */
+/* A whole resolution: the address, the alias table, the pattern table and the local
+ * aliases, with a line `%%` between them. Always ends, within the limits, with an outcome
+ * that makes sense. */
+#include "directory/dms_parse.h"
 #include "directory/ownership.h"
-#include "directory/snapshot_build.h"
 
 #include "base/text.h"
+#include "text_stream.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -23,28 +25,32 @@ static char *cut(char *text)
     return separator + strlen("\n%%\n");
 }
 
-static void add(struct snapshot *snapshot, struct table *table, const char *key,
-                const char *value)
-{
-    table_add(snapshot->arena, table, arena_copy(snapshot->arena, key), value, 1);
-}
+static const struct directory_settings settings = {
+    .hostname = "host.test",
+    .mydestination = "host.test localhost",
+    .postmaster = "alice@a.test",
+    .rules = {.myorigin = "host.test", .delimiters = "+-"},
+};
 
-static struct snapshot *build(char *aliases, char *patterns)
+static struct snapshot *build(const char *aliases, const char *patterns, const char *local)
 {
-    struct snapshot *snapshot = snapshot_new();
-    add(snapshot, &snapshot->accounts, "alice@a.test", "alice@a.test");
-    add(snapshot, &snapshot->accounts, "b+c@a.test", "b+c@a.test");
-    add(snapshot, &snapshot->domains, "a.test", "");
-    table_parse(snapshot->arena, &snapshot->aliases, arena_copy(snapshot->arena, aliases),
-                "v", NULL);
-    for (size_t i = 0; i < snapshot->aliases.count; i++) {
-        const char *at = strrchr(snapshot->aliases.entries[i].key, '@');
-        if (at != NULL) {
-            add(snapshot, &snapshot->domains, at + 1, "");
-        }
-    }
-    snapshot->patterns = pattern_table_parse(
-        snapshot->arena, arena_copy(snapshot->arena, patterns), "r", NULL);
+    struct snapshot *snapshot = snapshot_new(&settings);
+    struct error error = {0};
+    table_add(&snapshot->accounts, "alice@a.test", "", 1);
+    table_add(&snapshot->accounts, "b+c@a.test", "", 2);
+    table_add(&snapshot->domains, "a.test", "", 1);
+    FILE *stream = text_stream(aliases);
+    dms_parse_virtual(snapshot, stream, NULL, &error);
+    rewind(stream);
+    dms_parse_domains(snapshot, stream, NULL, &error);
+    fclose(stream);
+    stream = text_stream(patterns);
+    pattern_table_parse(snapshot->arena, stream, "r", NULL, &snapshot->patterns, &error);
+    fclose(stream);
+    table_add(&snapshot->local_aliases, "root", settings.postmaster, 0);
+    stream = text_stream(local);
+    dms_parse_aliases(snapshot, stream, NULL, &error);
+    fclose(stream);
     snapshot_seal(snapshot);
     return snapshot;
 }
@@ -65,22 +71,18 @@ static void check(const struct expansion *expansion)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct directory_settings settings = {
-        .hostname = "host.test",
-        .mydestination = "host.test localhost",
-        .rules = {.myorigin = "host.test", .delimiters = "+-"},
-    };
     struct arena *arena = arena_new();
     char *typed = arena_copy_bytes(arena, data, size);
     char *aliases = cut(typed);
     char *patterns = cut(aliases);
-    struct snapshot *snapshot = build(aliases, patterns);
+    char *local = cut(patterns);
+    struct snapshot *snapshot = build(aliases, patterns, local);
     struct address address;
     struct error error = {0};
     if (address_parse(arena, text_trim(typed), &settings.rules, &address, &error)) {
         const struct ownership_options options = {true, true, true, true};
-        check(resolve_address(arena, &address, snapshot, &settings));
-        ownership_find(arena, "alice@a.test", &address, snapshot, &settings, &options);
+        check(resolve_address(arena, &address, snapshot));
+        ownership_find(arena, "alice@a.test", &address, snapshot, &options);
     }
     assert(arena_used(arena) < (size_t)512 << 20);
     snapshot_release(&snapshot);

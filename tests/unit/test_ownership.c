@@ -121,8 +121,8 @@ static void belongs_to_those_it_leads_to(void **state)
                                                       .catch_all = (mask & C) != 0,
                                                       .subaddress = (mask & S) != 0,
                                                       .account_alias = (mask & A) != 0};
-            struct ownership got = ownership_find(arena, cases[i].login, &address, snapshot,
-                                                  &volume.settings, &options);
+            struct ownership got =
+                ownership_find(arena, cases[i].login, &address, snapshot, &options);
             bool want = cases[i].needs >= 0 && (mask & cases[i].needs) == cases[i].needs;
             if (got.kind != (want ? ANSWER_FOUND : ANSWER_NOT_FOUND) ||
                 (got.reason == NULL) != want) {
@@ -153,26 +153,23 @@ static void explains_itself(void **state)
     const struct ownership_options all = {true, true, true, true};
 
     address_from_internal(arena, "nested@example.com", &volume.settings.rules, &address);
-    struct ownership got = ownership_find(arena, "alice@example.com", &address, snapshot,
-                                          &volume.settings, &none);
+    struct ownership got =
+        ownership_find(arena, "alice@example.com", &address, snapshot, &none);
     assert_non_null(strstr(got.reason, "spoof.nested"));
-    got = ownership_find(arena, "alice@example.com", &address, snapshot, &volume.settings,
-                         &all);
+    got = ownership_find(arena, "alice@example.com", &address, snapshot, &all);
     assert_int_equal(got.path_count, 2);
     assert_string_equal(got.path[0].address, "nested@example.com");
     assert_string_equal(got.path[1].address, "sales@example.com");
 
     address_from_internal(arena, "round1@example.com", &volume.settings.rules, &address);
-    got = ownership_find(arena, "alice@example.com", &address, snapshot, &volume.settings,
-                         &all);
+    got = ownership_find(arena, "alice@example.com", &address, snapshot, &all);
     assert_int_equal(got.kind, ANSWER_FAILED);
     assert_non_null(strstr(got.reason, "circle"));
 
     address_from_internal(arena,
                           "slowaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab@example.com",
                           &volume.settings.rules, &address);
-    got = ownership_find(arena, "alice@example.com", &address, snapshot, &volume.settings,
-                         &all);
+    got = ownership_find(arena, "alice@example.com", &address, snapshot, &all);
     assert_int_equal(got.kind, ANSWER_FAILED);
     assert_non_null(strstr(got.reason, "postfix-regexp.cf line 2"));
     arena_free(&arena);

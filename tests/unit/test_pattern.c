@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "directory/pattern.h"
 
+#include "text_stream.h"
+
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,12 +15,23 @@
 
 #include <cmocka.h>
 
+static struct pattern_table *parse(struct arena *arena, const char *text,
+                                   struct finding_list *findings)
+{
+    struct pattern_table *table;
+    struct error error = {0};
+    FILE *stream = text_stream(text);
+    assert_true(
+        pattern_table_parse(arena, stream, "postfix-regexp.cf", findings, &table, &error));
+    fclose(stream);
+    return table;
+}
+
 /* The result in braces, `-` when no rule matches, `!` when it cannot be told. */
 static const char *look_up(struct arena *arena, const char *input, const char *address,
                            struct finding_list *findings)
 {
-    struct pattern_table *table =
-        pattern_table_parse(arena, arena_copy(arena, input), "postfix-regexp.cf", findings);
+    struct pattern_table *table = parse(arena, input, findings);
     struct answer answer = pattern_table_find(table, address, arena);
     pattern_table_deinit(table);
     if (answer.kind == ANSWER_FAILED) {
@@ -179,7 +192,7 @@ static void is_shared_by_threads(void **state)
     (void)state;
     struct arena *arena = arena_new();
     char content[] = "/^other/ x\n/^user(\\d+)@/ box$(1)@example.net\n";
-    struct pattern_table *table = pattern_table_parse(arena, content, "x", NULL);
+    struct pattern_table *table = parse(arena, content, NULL);
     pthread_t threads[4];
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, look_up_often, table), 0);

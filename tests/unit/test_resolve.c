@@ -127,7 +127,7 @@ static const struct expansion *resolve_with(struct arena *arena,
                                             const struct directory_settings *settings)
 {
     if (snapshot != NULL) {
-        return resolve_address(arena, address, snapshot, settings);
+        return resolve_address(arena, address, snapshot);
     }
     struct resolve *resolve = resolve_begin(arena, address, settings);
     while (resolve_next(resolve) != NULL) {
@@ -248,7 +248,7 @@ static const struct expansion *resolve_text(struct arena *arena, const char *typ
     struct address address;
     struct error error = {0};
     assert_true(address_parse(arena, typed, &volume->settings.rules, &address, &error));
-    return resolve_address(arena, &address, snapshot, &volume->settings);
+    return resolve_address(arena, &address, snapshot);
 }
 
 /* `class mailbox address < via(match) < via(match)` of every recipient. */

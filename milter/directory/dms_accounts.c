@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* postfix-accounts.cf: `login|hash|extra fields`. */
+#include "directory/dms_parse.h"
+
+#include "base/text.h"
+#include "directory/line.h"
+
+#include <string.h>
+
+static bool has_space(const char *text)
+{
+    while (*text != '\0' && !text_is_space(*text)) {
+        text++;
+    }
+    return *text != '\0';
+}
+
+static bool has_upper_case(const char *text)
+{
+    while (*text != '\0' && text_fold_char(*text) == *text) {
+        text++;
+    }
+    return *text != '\0';
+}
+
+/* Dovecot's auth_username_chars, with the letters folded. */
+static bool has_foreign_character(const char *login)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_@";
+    while (*login != '\0' && strchr(allowed, text_fold_char(*login)) != NULL) {
+        login++;
+    }
+    return *login != '\0';
+}
+
+static void check_login(const struct snapshot *snapshot, const char *login, int line,
+                        struct finding_list *findings)
+{
+    const char *delimiters = snapshot->settings.rules.delimiters;
+    size_t local_length = strcspn(login, "@");
+    size_t base_length = strcspn(login, delimiters);
+    if (has_upper_case(login)) {
+        finding_add(findings, FINDING_WARNING, "upper-case-account", DMS_ACCOUNTS, line,
+                    "The login holds capital letters: Postfix accepts mail for it, "
+                    "Dovecot, which looks for small letters, bounces it",
+                    "Write the login in small letters");
+    }
+    if (base_length > 0 && base_length < local_length) {
+        finding_add_format(
+            findings, FINDING_ERROR, "account-with-delimiter", DMS_ACCOUNTS, line,
+            "Choose a login without it, or another recipient_delimiter in "
+            "postfix-main.cf and dovecot.cf",
+            "The login holds `%c`, which begins the detail of an address: Postfix accepts "
+            "mail for it, Dovecot delivers to %.*s@, or bounces it when nobody has that",
+            login[base_length], (int)base_length, login);
+    } else if (has_foreign_character(login)) {
+        finding_add(findings, FINDING_ERROR, "account-characters", DMS_ACCOUNTS, line,
+                    "The login holds characters that Dovecot refuses (it allows letters, "
+                    "digits and . - _ @): Postfix accepts mail for it, Dovecot bounces it",
+                    "Choose a login of letters, digits, `.`, `-` and `_`");
+    }
+}
+
+/* The limit among Dovecot's extra fields: quota_rule=*:storage=100M, *:bytes=..., or
+ * quota_storage_size of 2.4. Cuts it out of extra; NULL when there is none. */
+static char *find_limit(char *extra)
+{
+    static const char *const fields[] = {
+        "userdb_quota_rule=*:storage=", "userdb_quota_rule=*:bytes=",
+        "userdb_quota_storage_size="};
+    char *rest = NULL;
+    for (char *word = strtok_r(extra, " \t", &rest); word != NULL;
+         word = strtok_r(NULL, " \t", &rest)) {
+        for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+            if (strncmp(word, fields[i], strlen(fields[i])) == 0) {
+                char *limit = word + strlen(fields[i]);
+                limit[strcspn(limit, ":")] = '\0';
+                return limit;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Cuts login and extra fields out of the line; NULL when it is no account. */
+static char *split_line(char *text, int line, char **extra, struct finding_list *findings)
+{
+    char *bar = strchr(text, '|');
+    bool may_hold_hash = bar == NULL && strpbrk(text, "{$:") != NULL;
+    *extra = NULL;
+    if (bar == NULL) {
+        finding_add(findings, FINDING_WARNING, "no-password", DMS_ACCOUNTS, line,
+                    "The line has no `|`: if it is an account at all, nobody can log in "
+                    "to it",
+                    "Write `address|{SCHEME}hash`");
+    } else {
+        *bar = '\0';
+        char *second = strchr(bar + 1, '|');
+        *extra = second != NULL ? second + 1 : NULL;
+    }
+    const char *at = strchr(text, '@');
+    if (at == NULL || at == text || at[1] == '\0' || has_space(text) || may_hold_hash) {
+        finding_add(findings, FINDING_WARNING, "bad-account", DMS_ACCOUNTS, line,
+                    "The login is not `name@domain` without blanks: the account cannot "
+                    "receive mail and is ignored",
+                    "Write `address|{SCHEME}hash`, beginning at the first column");
+        return NULL;
+    }
+    return text;
+}
+
+/* Of lines with one login Dovecot uses the first. Spelled in different case, they are two
+ * lines with one key for Postfix, which then fails every look-up of an account. */
+static void report_twin(const struct snapshot *snapshot, const char *login, int line,
+                        struct finding_list *findings)
+{
+    struct table_entry first;
+    const char *key = text_fold_copy(snapshot->arena, login);
+    if (!table_find(&snapshot->accounts, key, &first)) {
+        return;
+    }
+    bool same = strcmp(first.value[0] != '\0' ? first.value : first.key, login) == 0;
+    if (same) {
+        finding_add_format(findings, FINDING_WARNING, "duplicate-account", DMS_ACCOUNTS,
+                           line, "Delete one of the two lines",
+                           "The login stands on line %d already: that line counts, this "
+                           "one is ignored",
+                           first.line);
+    } else {
+        finding_add_format(findings, FINDING_ERROR, "duplicate-key", DMS_ACCOUNTS, line,
+                           "Delete one of the two lines",
+                           "The login stands on line %d already, in other case: Postfix "
+                           "then fails every look-up of an account and refuses its mail "
+                           "with 451",
+                           first.line);
+    }
+}
+
+static void parse_account(struct snapshot *snapshot, const struct line *line,
+                          struct finding_list *findings)
+{
+    char *extra;
+    char *login = split_line(line->text, line->number, &extra, findings);
+    if (login == NULL) {
+        return;
+    }
+    check_login(snapshot, login, line->number, findings);
+    const char *domain = strchr(login, '@') + 1;
+    table_add_new(&snapshot->domains, domain, "", line->number);
+    const char *spelling = has_upper_case(login) ? login : "";
+    if (!table_add(&snapshot->accounts, login, spelling, line->number)) {
+        report_twin(snapshot, login, line->number, findings);
+        return;
+    }
+    char *limit = extra != NULL ? find_limit(extra) : NULL;
+    if (limit != NULL) {
+        table_add(&snapshot->limits, login, limit, line->number);
+    }
+}
+
+bool dms_parse_accounts(struct snapshot *snapshot, FILE *stream,
+                        struct finding_list *findings, struct error *error)
+{
+    struct line_reader reader;
+    struct line line;
+    line_reader_init(&reader, stream);
+    while (line_next_plain(&reader, &line)) {
+        parse_account(snapshot, &line, findings);
+    }
+    bool read = line_reader_end(&reader, error);
+    line_reader_deinit(&reader);
+    return read;
+}

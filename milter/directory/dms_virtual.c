@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* postfix-virtual.cf, as Postfix reads it (util/dict_thash.c) and as the scripts of
+ * docker-mailserver do. */
+#include "directory/dms_parse.h"
+
+#include "base/text.h"
+#include "directory/line.h"
+
+#include <string.h>
+
+/* End of the key: the first white space that is neither quoted nor behind a backslash. NULL
+ * when a quote stays open. */
+static char *find_key_end(char *text)
+{
+    bool quoted = false;
+    for (; *text != '\0'; text++) {
+        if (*text == '\\') {
+            if (*++text == '\0') {
+                break;
+            }
+        } else if (text_is_space(*text) && !quoted) {
+            break;
+        } else if (*text == '"') {
+            quoted = !quoted;
+        }
+    }
+    return quoted ? NULL : text;
+}
+
+/* A target word that begins with `#`. */
+static bool has_comment(const char *value)
+{
+    for (const char *at = strchr(value, '#'); at != NULL; at = strchr(at + 1, '#')) {
+        if (at == value || text_is_space(at[-1]) || at[-1] == ',') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void parse_line(struct snapshot *snapshot, const struct line *line,
+                       struct finding_list *findings)
+{
+    if (line->orphan) {
+        finding_add(findings, FINDING_WARNING, "indented-line", DMS_VIRTUAL, line->number,
+                    "The line is indented and continues nothing: Postfix ignores it, mail "
+                    "for its address is not aliased",
+                    "Begin the line at its first column");
+        return;
+    }
+    char *end = find_key_end(line->text);
+    if (end == NULL) {
+        finding_add(findings, FINDING_WARNING, "open-quote", DMS_VIRTUAL, line->number,
+                    "The key holds an odd number of quotation marks: Postfix ignores the "
+                    "line, mail for its address is not aliased",
+                    "Close the quotation: \"local part\"@domain");
+        return;
+    }
+    char *value = end;
+    if (*end != '\0') {
+        *end = '\0';
+        value = text_trim(end + 1);
+    }
+    if (*value == '\0') {
+        finding_add(findings, FINDING_WARNING, "no-value", DMS_VIRTUAL, line->number,
+                    "The line has a key and no target: Postfix ignores it, mail for its "
+                    "address is not aliased",
+                    "Write `address target`, or delete the line");
+        return;
+    }
+    if (has_comment(value)) {
+        finding_add(findings, FINDING_WARNING, "comment-in-value", DMS_VIRTUAL,
+                    line->number,
+                    "A comment behind the targets is none: its words, and the #, are "
+                    "further recipients, whose mail is accepted and bounced",
+                    "Put the comment on a line of its own");
+    }
+    table_add(&snapshot->aliases, line->text, value, line->number);
+}
+
+bool dms_parse_virtual(struct snapshot *snapshot, FILE *stream,
+                       struct finding_list *findings, struct error *error)
+{
+    struct line_reader reader;
+    struct line line;
+    line_reader_init(&reader, stream);
+    while (line_next_logical(&reader, &line)) {
+        parse_line(snapshot, &line, findings);
+    }
+    bool read = line_reader_end(&reader, error);
+    line_reader_deinit(&reader);
+    return read;
+}
+
+static void add_domain(struct snapshot *snapshot, const struct line *line,
+                       struct finding_list *findings)
+{
+    bool indented = text_is_space(line->text[0]);
+    char *word = text_trim(line->text);
+    word[strcspn(word, " \t\r\v\f")] = '\0';
+    const char *at = strrchr(word, '@');
+    bool names_domain = at != NULL && at[1] != '\0';
+    if (names_domain) {
+        /* A comma belongs to the word, as the scripts cut it. */
+        table_add_new(&snapshot->domains, at + 1, "", line->number);
+    }
+    if (indented) {
+        finding_add_format(
+            findings, FINDING_WARNING, "continuation-line", DMS_VIRTUAL, line->number,
+            "Write all targets of an alias in one line",
+            names_domain
+                ? "docker-mailserver takes this continuation line for an alias of its own: "
+                  "the domain %.200s becomes one of its mail domains, and mail for it is "
+                  "no "
+                  "longer sent out"
+                : "docker-mailserver takes this continuation line for an alias of its own, "
+                  "%.200s, and gives it the quota account of somebody else",
+            names_domain ? at + 1 : word);
+    }
+}
+
+bool dms_parse_domains(struct snapshot *snapshot, FILE *stream,
+                       struct finding_list *findings, struct error *error)
+{
+    struct line_reader reader;
+    struct line line;
+    line_reader_init(&reader, stream);
+    while (line_next_plain(&reader, &line)) {
+        add_domain(snapshot, &line, findings);
+    }
+    bool read = line_reader_end(&reader, error);
+    line_reader_deinit(&reader);
+    return read;
+}

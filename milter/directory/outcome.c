@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "directory/outcome.h"
+
+#include "mail/key_set.h"
+
+#include <string.h>
+
+static const struct via_step *copy_path(struct arena *arena,
+                                        const struct slot_origin *origin, size_t *count)
+{
+    *count = origin != NULL ? origin->depth : 0;
+    struct via_step *path = arena_array(arena, *count, sizeof *path);
+    for (size_t i = *count; origin != NULL; origin = origin->previous) {
+        path[--i] = (struct via_step){.address = address_quote(arena, origin->internal),
+                                      .match = origin->match,
+                                      .line = origin->line};
+    }
+    return path;
+}
+
+void outcome_add(struct outcome *outcome, const struct ending *ending)
+{
+    outcome->endings = arena_grow(outcome->arena, outcome->endings, outcome->count,
+                                  &outcome->size, sizeof *outcome->endings);
+    outcome->endings[outcome->count++] = *ending;
+}
+
+static void add_double(struct outcome *outcome, const char *internal,
+                       const struct slot_origin *origin)
+{
+    outcome->doubles = arena_grow(outcome->arena, outcome->doubles, outcome->double_count,
+                                  &outcome->double_size, sizeof *outcome->doubles);
+    struct expanded_recipient *entry = &outcome->doubles[outcome->double_count++];
+    *entry =
+        (struct expanded_recipient){.address = address_quote(outcome->arena, internal)};
+    entry->via = copy_path(outcome->arena, origin, &entry->via_count);
+}
+
+void outcome_add_doubles(struct outcome *outcome, const struct slots *slots)
+{
+    for (size_t i = 0; i < slots->double_count; i++) {
+        add_double(outcome, slots->doubles[i].internal, slots->doubles[i].origin);
+    }
+}
+
+/* Notes tell apart what one address at the host is: two commands of one alias. */
+static bool is_new(struct outcome *outcome, struct key_set *seen,
+                   const struct ending *ending)
+{
+    const char *key = ending->note == NULL ? ending->internal
+                                           : arena_format(outcome->arena, "%s %s",
+                                                          ending->internal, ending->note);
+    return key_set_add(seen, key);
+}
+
+void outcome_end(struct outcome *outcome, struct expansion *expansion)
+{
+    struct arena *arena = outcome->arena;
+    struct expanded_recipient *recipients =
+        arena_array(arena, outcome->count, sizeof *recipients);
+    struct key_set *seen = outcome->count > 1 ? key_set_new(arena) : NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < outcome->count; i++) {
+        const struct ending *ending = &outcome->endings[i];
+        if (seen != NULL && !is_new(outcome, seen, ending)) {
+            add_double(outcome, ending->internal, ending->origin);
+            continue;
+        }
+        struct expanded_recipient *recipient = &recipients[count++];
+        *recipient = (struct expanded_recipient){
+            .address = address_quote(arena, ending->internal),
+            .class = ending->class,
+            .mailbox = ending->mailbox,
+            .note = ending->note,
+        };
+        recipient->via = copy_path(arena, ending->origin, &recipient->via_count);
+    }
+    expansion->recipients = recipients;
+    expansion->recipient_count = count;
+    expansion->doubles = outcome->doubles;
+    expansion->double_count = outcome->double_count;
+}
+
+const char *expansion_status_name(enum expansion_status status)
+{
+    static const char *const names[] = {"ok", "unknown", "relay", "error"};
+    return names[status];
+}
+
+const char *expansion_fault_name(enum expansion_fault fault)
+{
+    static const char *const names[] = {"none", "loop", "depth", "size", "table"};
+    return names[fault];
+}
+
+const char *recipient_class_name(enum recipient_class class)
+{
+    static const char *const names[] = {"mailbox", "external", "local", "unknown"};
+    return names[class];
+}
+
+const char *match_kind_name(enum match_kind match)
+{
+    static const char *const names[] = {"exact", "pattern",   "base",
+                                        "bare",  "catch-all", "local"};
+    return names[match];
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* What an expansion comes to: the recipients, each once, and the ways to them. */
+#ifndef FOREGATE_DIRECTORY_OUTCOME_H
+#define FOREGATE_DIRECTORY_OUTCOME_H
+
+#include "directory/resolve.h"
+#include "directory/slots.h"
+
+struct ending {
+    const char *internal;
+    const struct slot_origin *origin;
+    enum recipient_class class;
+    const char *mailbox;
+    const char *note;
+};
+
+/* Zeroed but for the arena is empty. */
+struct outcome {
+    struct arena *arena;
+    struct ending *endings;
+    size_t count, size;
+    struct expanded_recipient *doubles;
+    size_t double_count, double_size;
+};
+
+void outcome_add(struct outcome *outcome, const struct ending *ending);
+void outcome_add_doubles(struct outcome *outcome, const struct slots *slots);
+
+/* Writes recipients and doubles. */
+void outcome_end(struct outcome *outcome, struct expansion *expansion);
+
+#endif
