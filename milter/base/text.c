@@ -3,11 +3,6 @@
 
 #include <string.h>
 
-char text_fold_char(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 void text_fold(char *text)
 {
     for (; *text != '\0'; text++) {
@@ -46,11 +41,6 @@ bool text_starts_folded(const char *text, const char *prefix)
         }
     }
     return true;
-}
-
-bool text_is_space(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 char *text_trim(char *text)

@@ -9,7 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-char text_fold_char(char c);
+static inline char text_fold_char(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 void text_fold(char *text);
 char *text_fold_copy(struct arena *arena, const char *text);
 int text_compare_folded(const char *left, const char *right); /* like strcmp */
@@ -17,7 +21,10 @@ bool text_equal_folded(const char *left, const char *right);
 bool text_starts_folded(const char *text, const char *prefix);
 
 /* Blank, tab, CR, LF, VT, FF: what Postfix tables call white space. */
-bool text_is_space(char c);
+static inline bool text_is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 /* Cuts white space at both ends in place; the result lies inside text. */
 char *text_trim(char *text);

@@ -6,21 +6,28 @@
 
 #include <string.h>
 
+static bool ends_word(char c)
+{
+    return c == ',' || c == '\0' || text_is_space(c);
+}
+
 static bool listed(const char *list, const char *domain, size_t length)
 {
-    static const char separators[] = ", \t\r\n";
-    for (list += strspn(list, separators); *list != '\0';
-         list += strspn(list, separators)) {
-        size_t size = strcspn(list, separators);
+    while (*list != '\0') {
         size_t same = 0;
-        while (same < size && same < length &&
+        while (same < length &&
                text_fold_char(list[same]) == text_fold_char(domain[same])) {
             same++;
         }
-        if (size == length && same == length) {
+        if (same == length && ends_word(list[same])) {
             return true;
         }
-        list += size;
+        while (!ends_word(*list)) {
+            list++;
+        }
+        while (*list != '\0' && ends_word(*list)) {
+            list++;
+        }
     }
     return false;
 }
@@ -35,8 +42,8 @@ bool local_has_domain(const struct directory_settings *settings, const char *dom
         return false;
     }
     return listed(settings->mydestination, domain, length) ||
-           text_equal_folded(domain, "[127.0.0.1]") ||
-           text_equal_folded(domain, "[IPv6:::1]");
+           (domain[0] == '[' && (text_equal_folded(domain, "[127.0.0.1]") ||
+                                 text_equal_folded(domain, "[IPv6:::1]")));
 }
 
 bool local_has_name(const struct directory_settings *settings, const char *local_part)
@@ -135,6 +142,9 @@ static bool route_once(struct route *route)
 char *local_route(struct arena *arena, const struct directory_settings *settings,
                   const char *internal)
 {
+    if (address_is_plain(internal)) {
+        return arena_copy(arena, internal);
+    }
     struct arena *scratch = arena_new();
     struct route route = {.arena = scratch, .settings = settings};
     tokens_scan(scratch, address_quote(scratch, internal), &route.tokens);

@@ -70,6 +70,15 @@ static bool is_routed_on(const char *internal)
     return at != NULL && strcspn(internal, "@!%") < (size_t)(at - internal);
 }
 
+/* $double_bounce_sender@$myhostname: Postfix throws its mail away. */
+static bool is_double_bounce(const struct directory_settings *settings,
+                             const char *internal)
+{
+    static const char name[] = "double-bounce@";
+    return text_starts_folded(internal, name) &&
+           text_equal_folded(internal + strlen(name), settings->hostname);
+}
+
 static void finish(struct resolve *resolve, enum expansion_status status)
 {
     resolve->expansion.status = status;
@@ -119,9 +128,7 @@ static void end_final(struct resolve *resolve, enum recipient_class class,
 static void begin_local(struct resolve *resolve)
 {
     const struct slot *slot = &resolve->slots.items[resolve->final];
-    const char *bounces =
-        arena_format(resolve->arena, "double-bounce@%s", resolve->settings->hostname);
-    if (slot->internal[0] == '\0' || text_equal_folded(resolve->routed, bounces)) {
+    if (slot->internal[0] == '\0' || is_double_bounce(resolve->settings, resolve->routed)) {
         end_final(resolve, CLASS_LOCAL, NULL);
         return;
     }
@@ -216,12 +223,15 @@ static void next_final(struct resolve *resolve)
     const struct slot *slot = &slots->items[resolve->final];
     resolve->routed = local_route(resolve->arena, resolve->settings, slot->internal);
     const char *domain = domain_of(resolve->routed);
-    if (local_has_domain(resolve->settings, domain)) {
+    bool is_known =
+        resolve->known_domain != NULL && text_equal_folded(resolve->known_domain, domain);
+    if (is_known ? resolve->known_kind == DOMAIN_LOCAL
+                 : local_has_domain(resolve->settings, domain)) {
         end_final_domain(resolve, DOMAIN_LOCAL);
-    } else if (!address_domain_is_valid(domain) || resolve->routed[0] == '-') {
+    } else if (resolve->routed[0] == '-' ||
+               (!is_known && !address_domain_is_valid(domain))) {
         end_final(resolve, CLASS_UNKNOWN, NULL); /* accepted, and bounced by the MTA */
-    } else if (resolve->known_domain != NULL &&
-               text_equal_folded(resolve->known_domain, domain)) {
+    } else if (is_known) {
         end_final_domain(resolve, resolve->known_kind);
     } else {
         begin_search(resolve, PHASE_FINAL_DOMAIN, SEARCH_DOMAIN, resolve->routed);
@@ -481,9 +491,8 @@ struct resolve *resolve_begin(struct arena *arena, const struct address *address
     resolve->slots.settings = resolve->local.settings = settings;
     resolve->sent_on_end = &resolve->sent_on;
     resolve->asked = address->internal;
-    const char *bounces = arena_format(arena, "double-bounce@%s", settings->hostname);
-    if (text_equal_folded(address->internal, bounces)) {
-        resolve->asked = text_fold_copy(arena, bounces);
+    if (is_double_bounce(settings, address->internal)) {
+        resolve->asked = text_fold_copy(arena, address->internal);
     }
     begin_rcpt(resolve, address);
     return resolve;

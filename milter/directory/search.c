@@ -30,6 +30,19 @@ static void add_forms(struct search *search, struct search_step step, bool with_
     }
 }
 
+/* Bare keys serve addresses at this host. One address mostly leads to another of the same
+ * domain. */
+static bool is_local(struct search *search, const struct directory_settings *settings)
+{
+    const char *domain = search->domain;
+    if (search->known_domain == NULL || !text_equal_folded(search->known_domain, domain)) {
+        search->known_domain = domain;
+        search->known_local = text_equal_folded(domain, settings->rules.myorigin) ||
+                              local_has_domain(settings, domain);
+    }
+    return search->known_local;
+}
+
 static void add_aliases(struct search *search, bool loose,
                         const struct directory_settings *settings)
 {
@@ -44,8 +57,7 @@ static void add_aliases(struct search *search, bool loose,
     if (search->domain == NULL) {
         return;
     }
-    if (text_equal_folded(search->domain, settings->rules.myorigin) ||
-        local_has_domain(settings, search->domain)) {
+    if (is_local(search, settings)) {
         step = (struct search_step){
             .question = QUESTION_TABLE, .match = MATCH_BARE, .form = FORM_LOCAL_PART};
         add_forms(search, step, false, loose);
@@ -93,22 +105,33 @@ static void add_domain(struct search *search)
     }
 }
 
-void search_begin(struct search *search, enum search_keys keys, const char *internal,
-                  const struct directory_settings *settings)
+static void set_address(struct search *search, const char *internal, const char *delimiters)
 {
-    const char *at = strrchr(internal, '@');
-    search->count = search->next = 0;
+    size_t length = strlen(internal);
+    const char *at = memrchr(internal, '@', length);
     search->internal = internal;
-    search->local_length = at != NULL ? (size_t)(at - internal) : strlen(internal);
+    search->plain = address_is_plain(internal);
+    search->local_length = at != NULL ? (size_t)(at - internal) : length;
     search->domain = at != NULL ? at + 1 : NULL;
-    size_t needed = ADDRESS_QUOTED_BYTES(strlen(internal));
+    size_t needed = length + 1 + ADDRESS_QUOTED_BYTES(length);
     if (needed > search->buffer_size) {
         search->buffer_size = needed * 2;
-        search->buffer = arena_alloc(search->arena, search->buffer_size);
+        search->folded = arena_alloc(search->arena, search->buffer_size);
+    }
+    search->buffer = search->folded + length + 1;
+    for (size_t i = 0; i <= length; i++) {
+        search->folded[i] = text_fold_char(internal[i]);
     }
     memcpy(search->buffer, internal, search->local_length);
     search->buffer[search->local_length] = '\0';
-    search->base_length = address_split(search->buffer, settings->rules.delimiters);
+    search->base_length = address_split(search->buffer, delimiters);
+}
+
+void search_begin(struct search *search, enum search_keys keys, const char *internal,
+                  const struct directory_settings *settings)
+{
+    search->count = search->next = 0;
+    set_address(search, internal, settings->rules.delimiters);
     switch (keys) {
     case SEARCH_ALIASES:
         add_aliases(search, false, settings);
@@ -128,14 +151,14 @@ void search_begin(struct search *search, enum search_keys keys, const char *inte
     }
 }
 
-/* False when the key is the same as that of a step before. */
-static bool write_address(struct search *search, const struct search_step *step)
+/* NULL when the key is the same as that of a step before. */
+static const char *write_address(struct search *search, const struct search_step *step)
 {
     size_t length = step->without_detail ? search->base_length : search->local_length;
     const char *domain = step->form == FORM_ADDRESS ? search->domain : NULL;
     address_write_external(search->buffer, search->internal, length, domain);
     if (!step->unquoted) {
-        return true;
+        return search->buffer;
     }
     bool differs = search->buffer[0] == '"';
     memcpy(search->buffer, search->internal, length);
@@ -144,38 +167,57 @@ static bool write_address(struct search *search, const struct search_step *step)
         search->buffer[length] = '@';
         memcpy(search->buffer + length + 1, domain, strlen(domain) + 1);
     }
-    return differs;
+    return differs ? search->buffer : NULL;
 }
 
-static bool write_key(struct search *search, const struct search_step *step)
+static const char *name_key(const struct search *search, const struct search_step *step)
 {
-    bool is_new = true;
-    if (step->form == FORM_DOMAIN) {
-        memcpy(search->buffer, search->domain, strlen(search->domain) + 1);
-    } else if (step->form == FORM_NAME) {
-        size_t length = step->without_detail ? search->base_length : search->local_length;
-        memcpy(search->buffer, search->internal, length);
-        search->buffer[length] = '\0';
-    } else if (step->form == FORM_AT_DOMAIN) {
-        search->buffer[0] = '@';
-        memcpy(search->buffer + 1, search->domain, strlen(search->domain) + 1);
-    } else {
-        is_new = write_address(search, step);
+    size_t length = step->without_detail ? search->base_length : search->local_length;
+    memcpy(search->buffer, search->folded, length);
+    search->buffer[length] = '\0';
+    return search->buffer;
+}
+
+/* Tables know no case; patterns do, and are given the address as it was typed. */
+static const char *address_key(struct search *search, const struct search_step *step)
+{
+    bool is_whole = step->form == FORM_ADDRESS && !step->without_detail;
+    if (search->plain && step->unquoted) {
+        return NULL;
     }
-    /* Tables know no case; patterns do, and are given the address as it was typed. */
-    if (step->question != QUESTION_PATTERN || step->form == FORM_DOMAIN) {
+    if (search->plain && is_whole) {
+        return step->question == QUESTION_PATTERN ? search->internal : search->folded;
+    }
+    const char *key = write_address(search, step);
+    if (step->question != QUESTION_PATTERN) {
         text_fold(search->buffer);
     }
-    return is_new;
+    return key;
+}
+
+static const char *make_key(struct search *search, const struct search_step *step)
+{
+    switch (step->form) {
+    case FORM_DOMAIN:
+        return search->folded + search->local_length + 1;
+    case FORM_AT_DOMAIN:
+        return search->folded + search->local_length;
+    case FORM_NAME:
+        return name_key(search, step);
+    case FORM_ADDRESS:
+    case FORM_LOCAL_PART:
+        break;
+    }
+    return address_key(search, step);
 }
 
 const struct question *search_question(struct search *search)
 {
     for (; search->next < search->count; search->next++) {
         const struct search_step *step = &search->steps[search->next];
-        if (write_key(search, step)) {
-            search->question =
-                (struct question){.kind = step->question, .key = search->buffer};
+        const char *key = make_key(search, step);
+        if (key != NULL) {
+            search->question = (struct question){.kind = step->question, .key = key};
             return &search->question;
         }
     }

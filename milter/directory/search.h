@@ -34,16 +34,20 @@ struct search_step {
 
 struct search {
     struct arena *arena;
-    struct question question; /* its key lies in buffer until the next step */
+    struct question question; /* its key is the search's until the next step */
     struct search_step steps[12];
     size_t count;
     size_t next;
     const char *internal; /* borrowed */
     const char *domain;   /* inside internal, or NULL */
     size_t local_length;
-    size_t base_length; /* equals local_length when there is no detail */
-    char *buffer;
-    size_t buffer_size;
+    size_t base_length;       /* equals local_length when there is no detail */
+    const char *known_domain; /* of the search before, and what it was */
+    bool known_local;
+    bool plain;         /* all its keys are the same quoted and not */
+    char *folded;       /* internal in small letters */
+    char *buffer;       /* behind folded: for keys that are no part of it */
+    size_t buffer_size; /* of both */
 };
 
 /* internal stays the caller's and must live as long as the search. */

@@ -109,12 +109,15 @@ static const char *move_to_domain(struct arena *arena, const struct search *sear
     return address_quote(arena, internal);
 }
 
-/* One target: completed, and with the detail before its last `@`. */
+/* One target: completed, and with the detail before its last `@`. Without scratch memory it
+ * is complete as it stands. */
 static const char *make_target(struct slots *slots, struct arena *scratch,
                                const char *external, const char *detail,
                                size_t detail_length)
 {
-    const char *internal = address_complete(scratch, external, &slots->settings->rules);
+    const char *internal =
+        scratch == NULL ? external
+                        : address_complete(scratch, external, &slots->settings->rules);
     const char *at = strrchr(internal, '@');
     size_t length = strlen(internal);
     size_t local_length = at != NULL ? (size_t)(at - internal) : length;
@@ -180,6 +183,12 @@ void slots_replace(struct slots *slots, const struct search *search,
     const char *value = answer->value;
     if (strlen(value) > SLOT_VALUE_BYTES_MAX) {
         set_fault(slots, FAULT_SIZE, "the targets of an alias are longer than 1 MiB");
+        return;
+    }
+    if (address_is_plain(value)) {
+        struct listed_address target = {.internal = value, .external = value};
+        const struct address_list one = {.entries = &target, .count = 1};
+        take_targets(slots, NULL, search, &one, answer->line);
         return;
     }
     struct arena *scratch = arena_new();

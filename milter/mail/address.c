@@ -11,9 +11,44 @@
 /* RFC 1035 2.3.4, as Postfix enforces it. */
 enum { LABEL_BYTES = 63, DOMAIN_BYTES = 255 };
 
+/* Characters of a dot-string that are no operator to Postfix either. */
+static bool is_plain_character(char c)
+{
+    static const bool plain[256] = {
+        ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['+'] = true,
+        ['-'] = true,         ['_'] = true,         ['='] = true};
+    return plain[(unsigned char)c];
+}
+
+/* Words with single dots between them; returns the end. */
+static const char *skip_plain_words(const char *text)
+{
+    const char *word = text;
+    while (is_plain_character(*word)) {
+        word++;
+        if (*word == '.' && is_plain_character(word[1])) {
+            word++;
+        }
+    }
+    return word;
+}
+
+bool address_is_plain(const char *text)
+{
+    const char *at = skip_plain_words(text);
+    if (at == text || *at != '@') {
+        return false;
+    }
+    const char *end = skip_plain_words(at + 1);
+    return end > at + 1 && *end == '\0';
+}
+
 char *address_complete(struct arena *arena, const char *external,
                        const struct address_rules *rules)
 {
+    if (address_is_plain(external)) {
+        return arena_copy(arena, external);
+    }
     struct arena *scratch = arena_new();
     struct tokens tokens = {0};
     tokens_scan(scratch, external, &tokens);
@@ -30,6 +65,9 @@ static bool is_dot_string(const char *text, size_t length)
     }
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)text[i];
+        if (is_plain_character(text[i])) {
+            continue;
+        }
         if (c <= ' ' || c == 0x7f || strchr("()<>@,;:\\\"[]", c) != NULL ||
             (c == '.' && i + 1 < length && text[i + 1] == '.')) {
             return false;
@@ -187,6 +225,28 @@ static bool quotes_are_closed(const char *text)
     return !open;
 }
 
+static bool complete_typed(struct arena *arena, const char *text,
+                           const struct address_rules *rules, const char **internal,
+                           struct error *error)
+{
+    if (address_is_plain(text)) {
+        *internal = text;
+        return true;
+    }
+    struct address_list list;
+    address_list_parse_value(arena, text, &list);
+    if (list.count > 1) {
+        return error_set(error, ERROR_REMOTE, "more than one address");
+    }
+    /* Postfix keeps an address unquoted between its programs: a quoted `%` without a domain
+     * behind it counts as an unquoted one. */
+    if (list.count == 1 && list.entries[0].internal[0] != '\0') {
+        *internal =
+            address_complete(arena, address_quote(arena, list.entries[0].internal), rules);
+    }
+    return true;
+}
+
 bool address_parse(struct arena *arena, const char *raw, const struct address_rules *rules,
                    struct address *address, struct error *error)
 {
@@ -196,17 +256,9 @@ bool address_parse(struct arena *arena, const char *raw, const struct address_ru
     if (!quotes_are_closed(raw)) {
         return error_set(error, ERROR_REMOTE, "quoted string without end");
     }
-    struct address_list list;
-    address_list_parse_value(arena, typed_text(arena, raw), &list);
-    if (list.count > 1) {
-        return error_set(error, ERROR_REMOTE, "more than one address");
-    }
-    /* Postfix keeps an address unquoted between its programs: a quoted `%` without a domain
-     * behind it counts as an unquoted one. */
     const char *internal = "";
-    if (list.count == 1 && list.entries[0].internal[0] != '\0') {
-        internal =
-            address_complete(arena, address_quote(arena, list.entries[0].internal), rules);
+    if (!complete_typed(arena, typed_text(arena, raw), rules, &internal, error)) {
+        return false;
     }
     address_from_internal(arena, internal, rules, address);
     address->raw = arena_copy(arena, raw);

@@ -57,6 +57,10 @@ void address_write_external(char *buffer, const char *local_part, size_t length,
                             const char *domain);
 #define ADDRESS_QUOTED_BYTES(length) (2 * (length) + 4)
 
+/* Is this an address, with a domain, that is the same in every form: nothing in it to
+ * quote, to complete or to route by? Most are; then a copy does for all of that. */
+bool address_is_plain(const char *text);
+
 /* Would Postfix route mail to this domain name or [address literal]? */
 bool address_domain_is_valid(const char *domain);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "mail/address_list.h"
 
+#include "base/text.h"
+#include "mail/address.h"
 #include "mail/address_token.h"
 
 #include <string.h>
@@ -82,9 +84,46 @@ static void split(struct splitter *splitter)
     take(splitter, 0, right);
 }
 
+static size_t count_words(const char *text)
+{
+    const char *word;
+    size_t length;
+    size_t count = 0;
+    while (text_next_word(&text, &word, &length)) {
+        count++;
+    }
+    return count;
+}
+
+/* Most values are plain addresses with commas or blanks between them. False: this one is
+ * not, and list is as it was. */
+static bool parse_plain(struct arena *arena, const char *value, struct address_list *list)
+{
+    const char *word;
+    size_t length;
+    size_t count = 0;
+    if (strpbrk(value, "\v\f") != NULL) {
+        return false; /* no blanks to Postfix, here */
+    }
+    struct listed_address *entries =
+        arena_array(arena, count_words(value), sizeof *entries);
+    while (text_next_word(&value, &word, &length)) {
+        const char *address = arena_copy_bytes(arena, word, length);
+        if (!address_is_plain(address)) {
+            return false;
+        }
+        entries[count++] = (struct listed_address){address, address, ""};
+    }
+    *list = (struct address_list){entries, count};
+    return true;
+}
+
 void address_list_parse_value(struct arena *arena, const char *value,
                               struct address_list *list)
 {
+    if (parse_plain(arena, value, list)) {
+        return;
+    }
     struct arena *scratch = arena_new();
     struct tokens tokens = {0};
     tokens_scan(scratch, value, &tokens);
