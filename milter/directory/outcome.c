@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "directory/outcome.h"
 
+#include "base/text.h"
 #include "mail/key_set.h"
 
 #include <string.h>
@@ -43,14 +44,20 @@ void outcome_add_doubles(struct outcome *outcome, const struct slots *slots)
     }
 }
 
-/* Notes tell apart what one address at the host is: two commands of one alias. */
-static bool is_new(struct outcome *outcome, struct key_set *seen,
-                   const struct ending *ending)
+/* An alias of the host may name several files and commands: one recipient has them all. */
+static void join_notes(struct arena *arena, struct expanded_recipient *recipients,
+                       size_t count, const struct ending *ending)
 {
-    const char *key = ending->note == NULL ? ending->internal
-                                           : arena_format(outcome->arena, "%s %s",
-                                                          ending->internal, ending->note);
-    return key_set_add(seen, key);
+    const char *address = address_quote(arena, ending->internal);
+    size_t i = 0;
+    while (i < count && !text_equal_folded(recipients[i].address, address)) {
+        i++;
+    }
+    if (i < count && ending->note != NULL && recipients[i].note != NULL &&
+        strcmp(recipients[i].note, ending->note) != 0) {
+        recipients[i].note =
+            arena_format(arena, "%s, %s", recipients[i].note, ending->note);
+    }
 }
 
 void outcome_end(struct outcome *outcome, struct expansion *expansion)
@@ -62,8 +69,11 @@ void outcome_end(struct outcome *outcome, struct expansion *expansion)
     size_t count = 0;
     for (size_t i = 0; i < outcome->count; i++) {
         const struct ending *ending = &outcome->endings[i];
-        if (seen != NULL && !is_new(outcome, seen, ending)) {
+        if (seen != NULL && !key_set_add(seen, ending->internal)) {
             add_double(outcome, ending->internal, ending->origin);
+            if (ending->note != NULL) {
+                join_notes(arena, recipients, count, ending);
+            }
             continue;
         }
         struct expanded_recipient *recipient = &recipients[count++];
