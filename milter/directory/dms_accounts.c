@@ -82,8 +82,18 @@ static char *find_limit(char *extra)
     return NULL;
 }
 
+static void add_domain(struct snapshot *snapshot, struct arena *scratch, const char *login,
+                       int line)
+{
+    const char *domain = text_trim(dms_cut_domain(scratch, login));
+    if (*domain != '\0') {
+        table_add_new(&snapshot->domains, domain, "", line);
+    }
+}
+
 /* Cuts login and extra fields out of the line; NULL when it is no account. */
-static char *split_line(char *text, int line, char **extra, struct finding_list *findings)
+static char *split_line(struct snapshot *snapshot, struct arena *scratch, char *text,
+                        int line, char **extra, struct finding_list *findings)
 {
     char *bar = strchr(text, '|');
     bool may_hold_hash = bar == NULL && strpbrk(text, "{$:") != NULL;
@@ -100,6 +110,9 @@ static char *split_line(char *text, int line, char **extra, struct finding_list 
     }
     const char *at = strchr(text, '@');
     if (at == NULL || at == text || at[1] == '\0' || has_space(text) || may_hold_hash) {
+        if (!may_hold_hash) { /* the scripts take its domain all the same */
+            add_domain(snapshot, scratch, text, line);
+        }
         finding_add(findings, FINDING_WARNING, "bad-account", DMS_ACCOUNTS, line,
                     "The login is not `name@domain` without blanks: the account cannot "
                     "receive mail and is ignored",
@@ -136,17 +149,16 @@ static void report_twin(const struct snapshot *snapshot, const char *login, int 
     }
 }
 
-static void parse_account(struct snapshot *snapshot, const struct line *line,
-                          struct finding_list *findings)
+static void parse_account(struct snapshot *snapshot, struct arena *scratch,
+                          const struct line *line, struct finding_list *findings)
 {
     char *extra;
-    char *login = split_line(line->text, line->number, &extra, findings);
+    char *login = split_line(snapshot, scratch, line->text, line->number, &extra, findings);
     if (login == NULL) {
         return;
     }
     check_login(snapshot, login, line->number, findings);
-    const char *domain = strchr(login, '@') + 1;
-    table_add_new(&snapshot->domains, domain, "", line->number);
+    add_domain(snapshot, scratch, login, line->number);
     const char *spelling = has_upper_case(login) ? login : "";
     if (!table_add(&snapshot->accounts, login, spelling, line->number)) {
         report_twin(snapshot, login, line->number, findings);
@@ -163,11 +175,14 @@ bool dms_parse_accounts(struct snapshot *snapshot, FILE *stream,
 {
     struct line_reader reader;
     struct line line;
+    struct arena *scratch = arena_new();
     line_reader_init(&reader, stream);
     while (line_next_plain(&reader, &line)) {
-        parse_account(snapshot, &line, findings);
+        parse_account(snapshot, scratch, &line, findings);
+        arena_reset(scratch);
     }
     bool read = line_reader_end(&reader, error);
     line_reader_deinit(&reader);
+    arena_free(&scratch);
     return read;
 }

@@ -46,4 +46,8 @@ bool dms_parse_quotas(struct snapshot *snapshot, FILE *stream,
 bool dms_parse_grants(struct snapshot *snapshot, FILE *stream, const char *file,
                       struct finding_list *findings, struct error *error);
 
+/* The domain of a name as the scripts cut it, `cut -d @ -f 2`: between the first two `@`, or
+ * all of a name without one. In the arena. */
+char *dms_cut_domain(struct arena *arena, const char *name);
+
 #endif

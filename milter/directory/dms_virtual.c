@@ -92,17 +92,24 @@ bool dms_parse_virtual(struct snapshot *snapshot, FILE *stream,
     return read;
 }
 
-static void add_domain(struct snapshot *snapshot, const struct line *line,
-                       struct finding_list *findings)
+char *dms_cut_domain(struct arena *arena, const char *name)
+{
+    const char *at = strchr(name, '@');
+    return at == NULL ? arena_copy(arena, name)
+                      : arena_copy_bytes(arena, at + 1, strcspn(at + 1, "@"));
+}
+
+static void add_domain(struct snapshot *snapshot, struct arena *scratch,
+                       const struct line *line, struct finding_list *findings)
 {
     bool indented = text_is_space(line->text[0]);
     char *word = text_trim(line->text);
     word[strcspn(word, " \t\r\v\f")] = '\0';
-    const char *at = strrchr(word, '@');
-    bool names_domain = at != NULL && at[1] != '\0';
+    const char *domain = dms_cut_domain(scratch, word);
+    bool names_domain = strchr(word, '@') != NULL && domain[0] != '\0';
     if (names_domain) {
         /* A comma belongs to the word, as the scripts cut it. */
-        table_add_new(&snapshot->domains, at + 1, "", line->number);
+        table_add_new(&snapshot->domains, domain, "", line->number);
     }
     if (indented) {
         finding_add_format(
@@ -115,7 +122,7 @@ static void add_domain(struct snapshot *snapshot, const struct line *line,
                   "longer sent out"
                 : "docker-mailserver takes this continuation line for an alias of its own, "
                   "%.200s, and gives it the quota account of somebody else",
-            names_domain ? at + 1 : word);
+            names_domain ? domain : word);
     }
 }
 
@@ -124,11 +131,14 @@ bool dms_parse_domains(struct snapshot *snapshot, FILE *stream,
 {
     struct line_reader reader;
     struct line line;
+    struct arena *scratch = arena_new();
     line_reader_init(&reader, stream);
     while (line_next_plain(&reader, &line)) {
-        add_domain(snapshot, &line, findings);
+        add_domain(snapshot, scratch, &line, findings);
+        arena_reset(scratch);
     }
     bool read = line_reader_end(&reader, error);
     line_reader_deinit(&reader);
+    arena_free(&scratch);
     return read;
 }

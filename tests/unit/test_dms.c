@@ -84,7 +84,7 @@ static void reads_volumes(void **state)
          "accoun:2!bad-account"},
         {"no domain, blank before, blank within",
          "a|SECRET\n b@x.test|SECRET\nc @x.test|S\n", NULL, NULL, NULL,
-         "0 0 0 0 0 accoun:1!bad-account accoun:2!bad-account accoun:3!bad-account"},
+         "0 0 0 2 0 accoun:1!bad-account accoun:2!bad-account accoun:3!bad-account"},
         {"a key makes its domain ours", "a@x.test|SECRET\n",
          "b@y.test a@x.test\n@Z.test a@x.test\nbare a@x.test\n", NULL, NULL, "1 3 0 3 0"},
         {"a continuation line too", "a@x.test|SECRET\n",
