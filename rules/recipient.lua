@@ -13,6 +13,10 @@ local function refuse(recipient, settings, detail)
 end
 
 local function expansion_failed(expansion)
+    if expansion.error == "syntax" then
+        return reject(501, "5.1.3", "Bad recipient address syntax",
+            { address = expansion.fault_address })
+    end
     log.warning("alias cannot be expanded", {
         alias = expansion.fault_address,
         error = expansion.error,

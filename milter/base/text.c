@@ -19,6 +19,14 @@ char *text_fold_copy(struct arena *arena, const char *text)
     return copy;
 }
 
+bool text_has_upper(const char *text)
+{
+    while (*text != '\0' && text_fold_char(*text) == *text) {
+        text++;
+    }
+    return *text != '\0';
+}
+
 int text_compare_folded(const char *left, const char *right)
 {
     size_t i = 0;

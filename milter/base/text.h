@@ -16,6 +16,7 @@ static inline char text_fold_char(char c)
 
 void text_fold(char *text);
 char *text_fold_copy(struct arena *arena, const char *text);
+bool text_has_upper(const char *text);
 int text_compare_folded(const char *left, const char *right); /* like strcmp */
 bool text_equal_folded(const char *left, const char *right);
 bool text_starts_folded(const char *text, const char *prefix);

@@ -15,14 +15,6 @@ static bool has_space(const char *text)
     return *text != '\0';
 }
 
-static bool has_upper_case(const char *text)
-{
-    while (*text != '\0' && text_fold_char(*text) == *text) {
-        text++;
-    }
-    return *text != '\0';
-}
-
 /* Dovecot's auth_username_chars, with the letters folded. */
 static bool has_foreign_character(const char *login)
 {
@@ -39,7 +31,7 @@ static void check_login(const struct snapshot *snapshot, const char *login, int 
     const char *delimiters = snapshot->settings.rules.delimiters;
     size_t local_length = strcspn(login, "@");
     size_t base_length = strcspn(login, delimiters);
-    if (has_upper_case(login)) {
+    if (text_has_upper(login)) {
         finding_add(findings, FINDING_WARNING, "upper-case-account", DMS_ACCOUNTS, line,
                     "The login holds capital letters: Postfix accepts mail for it, "
                     "Dovecot, which looks for small letters, bounces it",
@@ -82,15 +74,6 @@ static char *find_limit(char *extra)
     return NULL;
 }
 
-static void add_domain(struct snapshot *snapshot, struct arena *scratch, const char *login,
-                       int line)
-{
-    const char *domain = text_trim(dms_cut_domain(scratch, login));
-    if (*domain != '\0') {
-        table_add_new(&snapshot->domains, domain, "", line);
-    }
-}
-
 /* Cuts login and extra fields out of the line; NULL when it is no account. */
 static char *split_line(struct snapshot *snapshot, struct arena *scratch, char *text,
                         int line, char **extra, struct finding_list *findings)
@@ -111,7 +94,7 @@ static char *split_line(struct snapshot *snapshot, struct arena *scratch, char *
     const char *at = strchr(text, '@');
     if (at == NULL || at == text || at[1] == '\0' || has_space(text) || may_hold_hash) {
         if (!may_hold_hash) { /* the scripts take its domain all the same */
-            add_domain(snapshot, scratch, text, line);
+            dms_add_domains(snapshot, scratch, text, line);
         }
         finding_add(findings, FINDING_WARNING, "bad-account", DMS_ACCOUNTS, line,
                     "The login is not `name@domain` without blanks: the account cannot "
@@ -158,8 +141,8 @@ static void parse_account(struct snapshot *snapshot, struct arena *scratch,
         return;
     }
     check_login(snapshot, login, line->number, findings);
-    add_domain(snapshot, scratch, login, line->number);
-    const char *spelling = has_upper_case(login) ? login : "";
+    dms_add_domains(snapshot, scratch, login, line->number);
+    const char *spelling = text_has_upper(login) ? login : "";
     if (!table_add(&snapshot->accounts, login, spelling, line->number)) {
         report_twin(snapshot, login, line->number, findings);
         return;

@@ -15,6 +15,17 @@ static bool is_local_name(const struct tokens *name)
            tokens_find(name, ',') == name->count;
 }
 
+/* An opening parenthesis before the first colon, outside of quotes. */
+static bool has_comment_in_name(const char *text)
+{
+    bool quoted = false;
+    while (*text != '\0' && (quoted || (*text != ':' && *text != '('))) {
+        quoted ^= *text == '"';
+        text += *text == '\\' && text[1] != '\0' ? 2 : 1;
+    }
+    return *text == '(';
+}
+
 static void add_alias(struct snapshot *snapshot, const char *name, const char *targets,
                       int line, struct finding_list *findings)
 {
@@ -48,6 +59,13 @@ static void parse_line(struct snapshot *snapshot, struct arena *scratch,
                     "The line is indented: Postfix takes it for more targets of root, "
                     "whose line docker-mailserver writes in front of this file",
                     "Begin the line at its first column");
+        return;
+    }
+    if (has_comment_in_name(line->text)) {
+        finding_add(findings, FINDING_WARNING, "comment-in-name", DMS_ALIASES, line->number,
+                    "The comment belongs to the name of the alias: mail for the name alone "
+                    "is not aliased",
+                    "Put the comment on a line of its own");
         return;
     }
     struct tokens tokens = {0};

@@ -46,8 +46,10 @@ bool dms_parse_quotas(struct snapshot *snapshot, FILE *stream,
 bool dms_parse_grants(struct snapshot *snapshot, FILE *stream, const char *file,
                       struct finding_list *findings, struct error *error);
 
-/* The domain of a name as the scripts cut it, `cut -d @ -f 2`: between the first two `@`, or
- * all of a name without one. In the arena. */
-char *dms_cut_domain(struct arena *arena, const char *name);
+/* Makes the domain of a name managed as the scripts do: `cut -d @ -f 2` takes what is
+ * between its first two `@`, or all of a name without one, and Postfix reads the result as
+ * words with commas or blanks between them. scratch is the caller's to reset. */
+void dms_add_domains(struct snapshot *snapshot, struct arena *scratch, const char *name,
+                     int line);
 
 #endif

@@ -75,7 +75,12 @@ static void parse_line(struct snapshot *snapshot, const struct line *line,
                     "further recipients, whose mail is accepted and bounced",
                     "Put the comment on a line of its own");
     }
-    table_add(&snapshot->aliases, line->text, value, line->number);
+    const char *key = line->text;
+    table_add(&snapshot->aliases, key, value, line->number);
+    /* Where Postfix looks for the bare name of a domain it does not fold the keys. */
+    if (strchr(key, '@') == NULL && !text_has_upper(key)) {
+        table_add_new(&snapshot->alias_domains, key, "", line->number);
+    }
 }
 
 bool dms_parse_virtual(struct snapshot *snapshot, FILE *stream,
@@ -92,11 +97,28 @@ bool dms_parse_virtual(struct snapshot *snapshot, FILE *stream,
     return read;
 }
 
-char *dms_cut_domain(struct arena *arena, const char *name)
+void dms_add_domains(struct snapshot *snapshot, struct arena *scratch, const char *name,
+                     int line)
 {
     const char *at = strchr(name, '@');
-    return at == NULL ? arena_copy(arena, name)
-                      : arena_copy_bytes(arena, at + 1, strcspn(at + 1, "@"));
+    const char *words = at != NULL ? at + 1 : name;
+    words = arena_copy_bytes(scratch, words, strcspn(words, "@"));
+    const char *word;
+    size_t length;
+    while (text_next_word(&words, &word, &length)) {
+        table_add_new(&snapshot->domains, arena_copy_bytes(scratch, word, length), "",
+                      line);
+    }
+}
+
+/* A name without a domain, or one like `a@a`, whose parts the scripts find to be the same.
+ */
+static bool names_no_domain(const char *name)
+{
+    const char *at = strchr(name, '@');
+    size_t length = at != NULL ? (size_t)(at - name) : 0;
+    return at == NULL || (strncmp(at + 1, name, length) == 0 &&
+                          (at[1 + length] == '\0' || at[1 + length] == '@'));
 }
 
 static void add_domain(struct snapshot *snapshot, struct arena *scratch,
@@ -105,25 +127,23 @@ static void add_domain(struct snapshot *snapshot, struct arena *scratch,
     bool indented = text_is_space(line->text[0]);
     char *word = text_trim(line->text);
     word[strcspn(word, " \t\r\v\f")] = '\0';
-    const char *domain = dms_cut_domain(scratch, word);
-    bool names_domain = strchr(word, '@') != NULL && domain[0] != '\0';
-    if (names_domain) {
-        /* A comma belongs to the word, as the scripts cut it. */
-        table_add_new(&snapshot->domains, domain, "", line->number);
+    size_t before = snapshot->domains.count;
+    if (!names_no_domain(word)) {
+        dms_add_domains(snapshot, scratch, word, line->number);
     }
-    if (indented) {
-        finding_add_format(
-            findings, FINDING_WARNING, "continuation-line", DMS_VIRTUAL, line->number,
-            "Write all targets of an alias in one line",
-            names_domain
-                ? "docker-mailserver takes this continuation line for an alias of its own: "
-                  "the domain %.200s becomes one of its mail domains, and mail for it is "
-                  "no "
-                  "longer sent out"
-                : "docker-mailserver takes this continuation line for an alias of its own, "
-                  "%.200s, and gives it the quota account of somebody else",
-            names_domain ? domain : word);
+    if (!indented) {
+        return;
     }
+    finding_add_format(
+        findings, FINDING_WARNING, "continuation-line", DMS_VIRTUAL, line->number,
+        "Write all targets of an alias in one line",
+        snapshot->domains.count > before
+            ? "docker-mailserver takes this continuation line for an alias of its own: the "
+              "domain of %.200s becomes one of its mail domains, and mail for it is no "
+              "longer sent out"
+            : "docker-mailserver takes this continuation line for an alias of its own, "
+              "%.200s, and gives it the quota account of somebody else",
+        word);
 }
 
 bool dms_parse_domains(struct snapshot *snapshot, FILE *stream,

@@ -16,7 +16,7 @@ static bool expand(void *user, struct arena *arena, const char *address,
         return false;
     }
     const struct expansion *expansion = resolve_address(arena, &parsed, context->snapshot);
-    if (expansion->status == EXPANSION_ERROR) {
+    if (expansion->status == EXPANSION_ERROR && expansion->fault != FAULT_SYNTAX) {
         return false;
     }
     size_t found = expansion->recipient_count;

@@ -79,12 +79,25 @@ static bool has_arrived(const struct local_delivery *delivery, const char *inter
     return arrival != NULL;
 }
 
+/* `\\name` is the user of that name, whatever alias there is. */
+static void end_as_user(struct local_delivery *delivery, const struct local_item *item)
+{
+    const char *user = item->internal + 1;
+    const char *name = user[0] == '@' ? "MAILER-DAEMON" : "";
+    end(delivery, LOCAL_KEPT, arena_format(delivery->arena, "%s%s", name, user),
+        item->origin, NULL);
+}
+
 /* False when the item ended without a question. */
 static bool has_name(struct local_delivery *delivery, struct local_item *item)
 {
     static const char loop[] = "local aliases lead round in a circle";
     if (item->depth > NAMES_MAX || has_arrived(delivery, item->internal)) {
         end(delivery, LOCAL_BOUNCED, item->internal, item->origin, loop);
+        return false;
+    }
+    if (item->internal[0] == '\\') {
+        end_as_user(delivery, item);
         return false;
     }
     /* An alias that lists its own name means the user of that name. */

@@ -44,17 +44,24 @@ void outcome_add_doubles(struct outcome *outcome, const struct slots *slots)
     }
 }
 
-/* An alias of the host may name several files and commands: one recipient has them all. */
-static void join_notes(struct arena *arena, struct expanded_recipient *recipients,
-                       size_t count, const struct ending *ending)
+/* An address that is reached again. An alias of the host may name several files and
+ * commands: one recipient has them all. */
+static void join(struct arena *arena, struct expanded_recipient *recipients, size_t count,
+                 const struct ending *ending)
 {
+    if (ending->class != CLASS_LOCAL) {
+        return; /* elsewhere the class follows from the address */
+    }
     const char *address = address_quote(arena, ending->internal);
     size_t i = 0;
     while (i < count && !text_equal_folded(recipients[i].address, address)) {
         i++;
     }
-    if (i < count && ending->note != NULL && recipients[i].note != NULL &&
-        strcmp(recipients[i].note, ending->note) != 0) {
+    if (i < count && recipients[i].class == CLASS_UNKNOWN) {
+        recipients[i].class = ending->class; /* one of its ways is no dead end */
+        recipients[i].note = ending->note;
+    } else if (i < count && ending->note != NULL && recipients[i].note != NULL &&
+               strcmp(recipients[i].note, ending->note) != 0) {
         recipients[i].note =
             arena_format(arena, "%s, %s", recipients[i].note, ending->note);
     }
@@ -71,9 +78,7 @@ void outcome_end(struct outcome *outcome, struct expansion *expansion)
         const struct ending *ending = &outcome->endings[i];
         if (seen != NULL && !key_set_add(seen, ending->internal)) {
             add_double(outcome, ending->internal, ending->origin);
-            if (ending->note != NULL) {
-                join_notes(arena, recipients, count, ending);
-            }
+            join(arena, recipients, count, ending);
             continue;
         }
         struct expanded_recipient *recipient = &recipients[count++];
@@ -99,7 +104,7 @@ const char *expansion_status_name(enum expansion_status status)
 
 const char *expansion_fault_name(enum expansion_fault fault)
 {
-    static const char *const names[] = {"none", "loop", "depth", "size", "table"};
+    static const char *const names[] = {"none", "syntax", "loop", "depth", "size", "table"};
     return names[fault];
 }
 

@@ -106,6 +106,9 @@ static struct ownership find_by_alias(const struct claim *claim)
 {
     const struct expansion *expansion =
         resolve_address(claim->arena, claim->address, claim->snapshot);
+    if (expansion->fault == FAULT_SYNTAX) {
+        return refused(ANSWER_NOT_FOUND, "nobody can have it");
+    }
     if (expansion->fault != FAULT_NONE) {
         return refused(ANSWER_FAILED, expansion->fault_reason);
     }

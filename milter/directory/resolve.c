@@ -225,12 +225,13 @@ static void next_final(struct resolve *resolve)
     const char *domain = domain_of(resolve->routed);
     bool is_known =
         resolve->known_domain != NULL && text_equal_folded(resolve->known_domain, domain);
-    if (is_known ? resolve->known_kind == DOMAIN_LOCAL
-                 : local_has_domain(resolve->settings, domain)) {
-        end_final_domain(resolve, DOMAIN_LOCAL);
-    } else if (resolve->routed[0] == '-' ||
-               (!is_known && !address_domain_is_valid(domain))) {
+    bool is_local = is_known ? resolve->known_kind == DOMAIN_LOCAL
+                             : local_has_domain(resolve->settings, domain);
+    if (resolve->routed[0] == '-' ||
+        (!is_known && !is_local && !address_domain_is_valid(domain))) {
         end_final(resolve, CLASS_UNKNOWN, NULL); /* accepted, and bounced by the MTA */
+    } else if (is_local) {
+        end_final_domain(resolve, DOMAIN_LOCAL);
     } else if (is_known) {
         end_final_domain(resolve, resolve->known_kind);
     } else {
@@ -470,9 +471,9 @@ static void begin_rcpt(struct resolve *resolve, const struct address *address)
         resolve->expansion.domain_class = is_local ? CLASS_LOCAL : CLASS_EXTERNAL;
         begin_expansion(resolve, EXPANSION_OK);
     } else if (routed[0] == '-' || (!is_local && !address_domain_is_valid(domain))) {
-        /* Looked right until it was routed: Postfix says 501. */
         resolve->expansion.domain_class = is_local ? CLASS_LOCAL : CLASS_EXTERNAL;
-        finish(resolve, EXPANSION_UNKNOWN);
+        finish_with_fault(resolve, FAULT_SYNTAX, routed,
+                          "it is bound for a domain or local-part that is not valid");
     } else if (is_local) {
         end_rcpt_domain(resolve, DOMAIN_LOCAL);
     } else {
@@ -491,7 +492,8 @@ struct resolve *resolve_begin(struct arena *arena, const struct address *address
     resolve->slots.settings = resolve->local.settings = settings;
     resolve->sent_on_end = &resolve->sent_on;
     resolve->asked = address->internal;
-    if (is_double_bounce(settings, address->internal)) {
+    if (is_double_bounce(settings, address->internal) &&
+        strchr(address->raw, '@') != NULL) {
         resolve->asked = text_fold_copy(arena, address->internal);
     }
     begin_rcpt(resolve, address);

@@ -96,7 +96,7 @@ static void add_local(struct search *search)
 
 static void add_domain(struct search *search)
 {
-    static const enum question_kind questions[] = {QUESTION_TABLE, QUESTION_PATTERN,
+    static const enum question_kind questions[] = {QUESTION_ALIAS_DOMAIN, QUESTION_PATTERN,
                                                    QUESTION_DOMAIN};
 
     for (size_t i = 0; search->domain != NULL && i < sizeof questions / sizeof *questions;

@@ -26,6 +26,7 @@ void snapshot_seal(struct snapshot *snapshot)
 {
     table_seal(&snapshot->accounts);
     table_seal(&snapshot->aliases);
+    table_seal(&snapshot->alias_domains);
     table_seal(&snapshot->local_aliases);
     table_seal(&snapshot->domains);
     table_seal(&snapshot->limits);
@@ -55,6 +56,7 @@ void snapshot_release(struct snapshot **snapshot)
     }
     table_deinit(&released->accounts);
     table_deinit(&released->aliases);
+    table_deinit(&released->alias_domains);
     table_deinit(&released->local_aliases);
     table_deinit(&released->domains);
     table_deinit(&released->limits);
@@ -84,6 +86,8 @@ struct answer snapshot_answer(const struct snapshot *snapshot,
     switch (question->kind) {
     case QUESTION_DOMAIN:
         return find_in(&snapshot->domains, question->key);
+    case QUESTION_ALIAS_DOMAIN:
+        return find_in(&snapshot->alias_domains, question->key);
     case QUESTION_MAILBOX:
         return table_find(&snapshot->accounts, question->key, &entry)
                    ? (struct answer){.kind = ANSWER_FOUND,

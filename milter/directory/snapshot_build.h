@@ -17,6 +17,7 @@ struct snapshot {
     struct arena *arena;                /* of patterns and other small things */
     struct table accounts;      /* address -> spelling in the file, or "" for the same */
     struct table aliases;       /* key of postfix-virtual.cf -> targets */
+    struct table alias_domains; /* keys without `@` in small letters -> "" */
     struct table local_aliases; /* name of postfix-aliases.cf -> targets */
     struct table domains;       /* managed domain -> "" */
     struct table limits;        /* account -> quota limit as written */

@@ -8,11 +8,12 @@
 enum answer_kind { ANSWER_FOUND, ANSWER_NOT_FOUND, ANSWER_FAILED };
 
 enum question_kind {
-    QUESTION_DOMAIN,  /* is this domain ours? (value: unused) */
-    QUESTION_MAILBOX, /* whose mailbox is this exact address? (value: the account) */
-    QUESTION_TABLE,   /* which targets has this exact key? indexed tables only */
-    QUESTION_PATTERN, /* which targets has this whole address? pattern tables only */
-    QUESTION_LOCAL,   /* which targets has this name at the host itself? aliases(5) */
+    QUESTION_DOMAIN,       /* is this domain ours? (value: unused) */
+    QUESTION_ALIAS_DOMAIN, /* is this domain one of aliases only? (value: unused) */
+    QUESTION_MAILBOX,      /* whose mailbox is this exact address? (value: the account) */
+    QUESTION_TABLE,        /* which targets has this exact key? indexed tables only */
+    QUESTION_PATTERN,      /* which targets has this whole address? pattern tables only */
+    QUESTION_LOCAL,        /* which targets has this name at the host itself? aliases(5) */
 };
 
 /* Keys are in small letters, but for a pattern. */

@@ -211,13 +211,16 @@ static const char *typed_text(struct arena *arena, const char *raw)
     return colon != NULL ? colon + 1 : text;
 }
 
-/* An open one would swallow whatever stands behind the address, in an edit the bracket. */
+/* An open quotation, or a backslash at the end, would swallow whatever stands behind the
+ * address, the bracket in a command or an edit. */
 static bool quotes_are_closed(const char *text)
 {
     bool open = false;
     for (; *text != '\0'; text++) {
-        if (*text == '\\' && text[1] != '\0') {
-            text++;
+        if (*text == '\\') {
+            if (*++text == '\0') {
+                return false;
+            }
         } else if (*text == '"') {
             open = !open;
         }
@@ -254,7 +257,7 @@ bool address_parse(struct arena *arena, const char *raw, const struct address_ru
         return error_set(error, ERROR_REMOTE, "longer than %d bytes", ADDRESS_BYTES_MAX);
     }
     if (!quotes_are_closed(raw)) {
-        return error_set(error, ERROR_REMOTE, "quoted string without end");
+        return error_set(error, ERROR_REMOTE, "quoted string or backslash without end");
     }
     const char *internal = "";
     if (!complete_typed(arena, typed_text(arena, raw), rules, &internal, error)) {

@@ -215,16 +215,28 @@ static void put_text(struct writer *writer, const char *text, const char *escape
     }
 }
 
+/* Before token i: between words, before `<` and behind a comma. */
+static bool needs_blank(const struct tokens *tokens, size_t i, bool quoted)
+{
+    const struct token *token = &tokens->items[i];
+    bool behind_comma = token_is(&token[-1], ',');
+    if (tokens->is_entry) {
+        return behind_comma && quoted;
+    }
+    return behind_comma || token_is(token, '<') ||
+           (token->kind != TOKEN_OPERATOR && token[-1].kind != TOKEN_OPERATOR);
+}
+
 static void put_tokens(struct writer *writer, const struct tokens *tokens, bool quoted)
 {
     for (size_t i = 0; i < tokens->count; i++) {
         const struct token *token = &tokens->items[i];
+        if (i > 0 && needs_blank(tokens, i, quoted)) {
+            put(writer, ' ');
+        }
         if (token->kind == TOKEN_OPERATOR) {
             put(writer, token->symbol);
             continue;
-        }
-        if (i > 0 && token[-1].kind != TOKEN_OPERATOR && !tokens->is_entry) {
-            put(writer, ' ');
         }
         if (token->kind == TOKEN_QUOTED && quoted) {
             put(writer, '"');

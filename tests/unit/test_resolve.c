@@ -163,8 +163,10 @@ static const char *describe(struct arena *arena, const struct vectors *vectors,
     case EXPANSION_UNKNOWN:
         return "(unknown)";
     case EXPANSION_ERROR:
-        return expansion->fault == FAULT_TABLE && strcmp(want, "(error)") != 0 ? "(table)"
-                                                                               : "(error)";
+        return expansion->fault == FAULT_SYNTAX ? "(syntax)"
+               : expansion->fault == FAULT_TABLE && strcmp(want, "(error)") != 0
+                   ? "(table)"
+                   : "(error)";
     case EXPANSION_RELAY:
         return strchr(want, ';') == NULL
                    ? "(relay)"
