@@ -182,7 +182,10 @@ static const char *name_key(const struct search *search, const struct search_ste
 static const char *address_key(struct search *search, const struct search_step *step)
 {
     bool is_whole = step->form == FORM_ADDRESS && !step->without_detail;
-    if (search->plain && step->unquoted) {
+    /* Without its detail even a plain address may need quotes: `name.+detail`. */
+    if (search->plain && step->unquoted &&
+        (is_whole || !step->without_detail ||
+         search->internal[search->base_length - 1] != '.')) {
         return NULL;
     }
     if (search->plain && is_whole) {
