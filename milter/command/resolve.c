@@ -4,27 +4,49 @@
 #include "directory/resolve.h"
 #include "directory/dms.h"
 
-#include "base/text.h"
 #include "command/command.h"
 #include "command/json.h"
 #include "command/options.h"
+#include "command/resolve_output.h"
 #include "command/settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help[] =
     "Usage: foregate resolve [--json] ADDRESS... | -\n"
     "\n"
-    "Expands each address as Postfix does: which recipients it leads to, whose mailbox "
-    "each\n"
-    "one is, and over which aliases. `-` reads addresses from stdin, one a line.\n"
+    "Expands each address as Postfix does, and prints a tree: which aliases replace it,\n"
+    "which recipients it leads to, and whose mailbox each one is. `-` reads addresses\n"
+    "from stdin, one a line.\n"
     "\n"
     "  --json   one object a line, in the order of the addresses\n"
     "\n"
+    "The first line of each tree says what a stranger is told about the address:\n"
+    "\n"
+    "  ok        it is accepted\n"
+    "  unknown   it is refused: our domain, but nobody there\n"
+    "  relay     it is refused: not our domain. Below is what becomes of it when the\n"
+    "            client may relay\n"
+    "  error     it is put off: the aliases lead in a circle, or cannot be used; below\n"
+    "            is the way to the place. With syntax, it is no address, and refused\n"
+    "\n"
+    "Indented lines say what becomes of an address:\n"
+    "\n"
+    "  alias     it is replaced by those below it, which a line of that file says\n"
+    "  mailbox   this account stores it; the limit is that of the config volume\n"
+    "  external  it is sent out\n"
+    "  local     the host itself delivers it, to a file, a command or a system user\n"
+    "  unknown   it is accepted, and bounces\n"
+    "  again     the tree has it at another place as well, where more is said\n"
+    "\n"
     "How an alias matched: exact (the whole address), pattern (a regular expression),\n"
-    "base (without its detail), bare (a name without a domain), catch-all (@domain).\n"
+    "base (without its detail), bare (a name without a domain), catch-all (@domain),\n"
+    "local (a name at the host itself).\n"
+    "\n"
+    "On a terminal the words are coloured, unless NO_COLOR is set.\n"
     "\n"
     "Exit status: 0 all addresses are ok or not ours, 1 one is unknown or in error,\n"
     "2 the directory cannot be used.\n";
@@ -34,14 +56,10 @@ struct job {
     struct snapshot *snapshot;
     struct arena *arena; /* reset after each address */
     bool json;
+    bool coloured;
     bool found;  /* an address was unknown or in error */
     bool closed; /* nobody reads our output any more */
 };
-
-static const char *printable(const struct job *job, const char *text)
-{
-    return text_printable(job->arena, text, strlen(text));
-}
 
 static json_t *recipient_json(const struct expanded_recipient *recipient)
 {
@@ -79,66 +97,15 @@ static void print_json(struct job *job, json_t *address, const char *status,
     job->closed = !json_print(object);
 }
 
-static void print_recipient(const struct job *job,
-                            const struct expanded_recipient *recipient)
-{
-    printf("    %s: %s", printable(job, recipient->address),
-           recipient_class_name(recipient->class));
-    if (recipient->mailbox != NULL) {
-        printf(" %s", printable(job, recipient->mailbox));
-    }
-    for (size_t i = 0; i < recipient->via_count; i++) {
-        printf("%s%s (%s)", i == 0 ? ", via " : " > ",
-               printable(job, recipient->via[i].address),
-               match_kind_name(recipient->via[i].match));
-    }
-    putchar('\n');
-}
-
-static const char *status_note(enum expansion_status status)
-{
-    switch (status) {
-    case EXPANSION_OK:
-        return "";
-    case EXPANSION_UNKNOWN:
-        return " (our domain, nobody has this address)";
-    case EXPANSION_RELAY:
-        return " (not our domain, left as it is)";
-    case EXPANSION_ERROR:
-        return "";
-    }
-    return "";
-}
-
-static void print_text(struct job *job, const char *address,
-                       const struct expansion *expansion)
-{
-    printf("%s: %s%s", printable(job, address), expansion_status_name(expansion->status),
-           status_note(expansion->status));
-    if (expansion->status == EXPANSION_ERROR) {
-        printf(", %s", expansion_fault_name(expansion->fault));
-        if (expansion->fault_address != NULL) {
-            printf(" at %s", printable(job, expansion->fault_address));
-        }
-        if (expansion->fault_reason != NULL) {
-            printf(": %s", printable(job, expansion->fault_reason));
-        }
-    }
-    putchar('\n');
-    for (size_t i = 0; i < expansion->recipient_count; i++) {
-        print_recipient(job, &expansion->recipients[i]);
-    }
-    job->closed = fflush(stdout) != 0;
-}
-
 static void refuse(struct job *job, const char *bytes, size_t length, const char *reason)
 {
     job->found = true;
     if (job->json) {
         print_json(job, json_bytes(bytes, length), "error", "syntax", reason, NULL);
     } else {
-        printf("%s: error, syntax: %s\n", printable(job, bytes), printable(job, reason));
-        job->closed = fflush(stdout) != 0;
+        const struct resolution resolution = {
+            .arena = job->arena, .typed = bytes, .coloured = job->coloured};
+        job->closed = !resolution_refuse_text(&resolution, reason);
     }
 }
 
@@ -169,7 +136,13 @@ static void resolve_one(struct job *job, const char *bytes, size_t length)
                    failed ? expansion_fault_name(expansion->fault) : NULL,
                    failed ? expansion->fault_reason : NULL, expansion);
     } else {
-        print_text(job, bytes, expansion);
+        const struct resolution resolution = {.arena = job->arena,
+                                              .typed = bytes,
+                                              .snapshot = job->snapshot,
+                                              .address = &address,
+                                              .expansion = expansion,
+                                              .coloured = job->coloured};
+        job->closed = !resolution_print_text(&resolution);
     }
 }
 
@@ -209,12 +182,21 @@ static bool resolve_operands(struct job *job, int argc, char **argv, struct erro
     return !job->closed || error_set(error, ERROR_SYSTEM, "stdout: cannot write to it");
 }
 
+/* NO_COLOR: https://no-color.org. A terminal that has no name can do nothing. */
+static bool wants_colour(void)
+{
+    const char *refused = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
+    return (refused == NULL || *refused == '\0') && terminal != NULL && *terminal != '\0' &&
+           strcmp(terminal, "dumb") != 0 && isatty(STDOUT_FILENO) == 1;
+}
+
 /* memory holds the settings: it outlives the addresses' arena. */
 static int resolve_all(const struct config *config, struct arena *memory, bool json,
                        int argc, char **argv)
 {
     struct error error;
-    struct job job = {.json = json};
+    struct job job = {.json = json, .coloured = wants_colour()};
     if (!config_check_declared(config, &error) ||
         !settings_directory(config, memory, &job.settings, &error)) {
         return options_fail(argv[0], &error);

@@ -272,22 +272,12 @@ class Resolve(CommandCase):
         self.assertEqual(answers[6]["status"], "ok")
 
     def test_text(self):
-        self.assertEqual(self.foregate("resolve", "nested+x@example.com", "nobody@example.com", "x@foreign.test",
-                                       "re1@example.com", "q@catch.test", "loop2@example.com", status=1), """\
-nested+x@example.com: ok
-    alice+x@example.com: mailbox alice@example.com, via nested+x@example.com (base) > team+x@example.com (base)
-    someone+x@external.test: external, via nested+x@example.com (base) > team+x@example.com (base)
-nobody@example.com: unknown (our domain, nobody has this address)
-x@foreign.test: relay (not our domain, left as it is)
-    x@foreign.test: external
-re1@example.com: ok
-    bob@example.com: mailbox bob@example.com, via re1@example.com (pattern)
-q@catch.test: ok
-    bob@example.com: mailbox bob@example.com, via q@catch.test (catch-all)
-loop2@example.com: error, loop at loop2@example.com: """ + self.loop_reason() + "\n")
-
-    def loop_reason(self):
-        return self.objects("resolve", "--json", "loop2@example.com", status=1)[0]["reason"]
+        """One answer an address, in their order. test_resolve_tree.py has the trees."""
+        text = self.foregate("resolve", "nested+x@example.com", "nobody@example.com", "x@foreign.test",
+                             "loop2@example.com", status=1)
+        self.assertEqual([line.partition(",")[0] for line in text.splitlines() if not line.startswith(" ")],
+                         ["nested+x@example.com: ok", "nobody@example.com: unknown", "x@foreign.test: relay",
+                          "loop2@example.com: error"])
 
     def test_text_obeys_no_control_characters(self):
         text = self.foregate("resolve", "-", input=b"\033]0;title\007@example.com\nx\r y@example.com\n", status=1)
