@@ -40,6 +40,16 @@ def _lines(text):
     return [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
+def managed_domains(logins, aliases):
+    """`cut -d @ -f 2` of each login, and of each alias's first word unless it is the same as `-f 1`."""
+    def field(name, number):
+        fields = name.split("@")
+        return fields[number] if len(fields) > 1 else name
+    found = {field(name, 1) for name in logins}
+    found |= {field(name, 1) for name in aliases if field(name, 0) != field(name, 1)}
+    return sorted(found)
+
+
 class Volume:
     """One reading of a config volume."""
 
@@ -58,9 +68,7 @@ class Volume:
                             for words in (line.split(None, 1) for line in _lines(self.virtual))]
 
     def domains(self):
-        names = [account[0] for account in self.accounts]
-        names += [first for first, _ in self.alias_words if "@" in first]
-        return sorted({name.split("@", 1)[1] for name in names if "@" in name})
+        return managed_domains([account[0] for account in self.accounts], [first for first, _ in self.alias_words])
 
     def vmailbox(self):
         return "".join(f"{name} {name.partition('@')[2]}/{name.partition('@')[0]}/\n"
