@@ -158,11 +158,9 @@ static void load_regexp(struct loader *loader)
 static void load_aliases(struct loader *loader)
 {
     struct error error = {0};
-    if (loader->settings->postmaster != NULL) {
-        table_add(&loader->snapshot->local_aliases, "root", loader->settings->postmaster,
-                  0);
-    }
-    if (open_file(loader, DMS_ALIASES, false)) {
+    if (!open_file(loader, DMS_ALIASES, false)) {
+        dms_add_root(loader->snapshot);
+    } else {
         bool read = dms_parse_aliases(loader->snapshot, loader->file.stream,
                                       loader->findings, &error);
         end_file(loader, read, &error);

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "directory/line.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool has_space(const char *text)
@@ -53,25 +54,76 @@ static void check_login(const struct snapshot *snapshot, const char *login, int 
     }
 }
 
-/* The limit among Dovecot's extra fields: quota_rule=*:storage=100M, *:bytes=..., or
- * quota_storage_size of 2.4. Cuts it out of extra; NULL when there is none. */
-static char *find_limit(char *extra)
+/* Longer than any limit that Dovecot takes. */
+enum { LIMIT_BYTES = 32 };
+
+/* What this part of a quota rule, or this field, says of bytes: false when it is about
+ * something else. What does not fit is no limit either way. */
+static bool take_limit(const char *text, const char *name, char limit[LIMIT_BYTES])
 {
-    static const char *const fields[] = {
-        "userdb_quota_rule=*:storage=", "userdb_quota_rule=*:bytes=",
-        "userdb_quota_storage_size="};
+    if (strncmp(text, name, strlen(name)) != 0) {
+        return false;
+    }
+    const char *value = text + strlen(name);
+    snprintf(limit, LIMIT_BYTES, "%s", strlen(value) < LIMIT_BYTES ? value : "?");
+    return true;
+}
+
+/* `*:storage=100M:messages=1000`; of parts about the same thing Dovecot takes the last. A
+ * number alone is kibibytes in storage= and bytes in bytes=. */
+static bool take_rule(char *rule, char limit[LIMIT_BYTES])
+{
+    bool found = false;
+    char *rest = NULL;
+    for (char *part = strtok_r(rule, ":", &rest); part != NULL;
+         part = strtok_r(NULL, ":", &rest)) {
+        if (take_limit(part, "storage=", limit)) {
+            size_t length = strlen(limit);
+            bool bare = strspn(limit, "0123456789") == length;
+            if (bare && strspn(limit, "0") < length && length + 1 < LIMIT_BYTES) {
+                memcpy(limit + length, "k", sizeof "k");
+            }
+            found = true;
+        } else if (take_limit(part, "bytes=", limit)) {
+            found = true;
+        }
+    }
+    return found;
+}
+
+/* The limit among Dovecot's extra fields, of 2.3 (quota_rule) or 2.4 (quota_storage_size);
+ * the last one counts. */
+static bool find_limit(char *extra, char limit[LIMIT_BYTES])
+{
+    static const char rule[] = "userdb_quota_rule=*:";
+    bool found = false;
     char *rest = NULL;
     for (char *word = strtok_r(extra, " \t", &rest); word != NULL;
          word = strtok_r(NULL, " \t", &rest)) {
-        for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-            if (strncmp(word, fields[i], strlen(fields[i])) == 0) {
-                char *limit = word + strlen(fields[i]);
-                limit[strcspn(limit, ":")] = '\0';
-                return limit;
-            }
-        }
+        bool is_rule = strncmp(word, rule, strlen(rule)) == 0;
+        found = (is_rule ? take_rule(word + strlen(rule), limit)
+                         : take_limit(word, "userdb_quota_storage_size=", limit)) ||
+                found;
     }
-    return NULL;
+    return found;
+}
+
+static void add_limit(struct snapshot *snapshot, const char *login, char *extra, int line,
+                      struct finding_list *findings)
+{
+    char limit[LIMIT_BYTES];
+    if (!find_limit(extra, limit)) {
+        return;
+    }
+    if (dms_is_limit(limit)) {
+        table_add(&snapshot->limits, login, limit, line);
+    } else {
+        finding_add(findings, FINDING_WARNING, "bad-quota", DMS_ACCOUNTS, line,
+                    "The quota among the extra fields is no number with B, k, M, G or T "
+                    "behind it: Dovecot cannot deliver to the account",
+                    "Write userdb_quota_rule=*:storage=10G (Dovecot 2.3) or "
+                    "userdb_quota_storage_size=10G (2.4)");
+    }
 }
 
 /* Cuts login and extra fields out of the line; NULL when it is no account. */
@@ -147,9 +199,8 @@ static void parse_account(struct snapshot *snapshot, struct arena *scratch,
         report_twin(snapshot, login, line->number, findings);
         return;
     }
-    char *limit = extra != NULL ? find_limit(extra) : NULL;
-    if (limit != NULL) {
-        table_add(&snapshot->limits, login, limit, line->number);
+    if (extra != NULL) {
+        add_limit(snapshot, login, extra, line->number, findings);
     }
 }
 

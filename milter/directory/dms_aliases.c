@@ -54,11 +54,15 @@ static void add_alias(struct snapshot *snapshot, const char *name, const char *t
 static void parse_line(struct snapshot *snapshot, struct arena *scratch,
                        const struct line *line, struct finding_list *findings)
 {
-    if (line->orphan) {
-        finding_add(findings, FINDING_WARNING, "indented-line", DMS_ALIASES, line->number,
-                    "The line is indented: Postfix takes it for more targets of root, "
-                    "whose line docker-mailserver writes in front of this file",
-                    "Begin the line at its first column");
+    struct tokens tokens = {0};
+    tokens_scan(scratch, line->text, &tokens);
+    size_t colon = tokens_find(&tokens, ':');
+    if (colon == 0 || colon + 1 >= tokens.count) {
+        if (tokens.count > 0) {
+            finding_add(findings, FINDING_WARNING, "no-value", DMS_ALIASES, line->number,
+                        "The line is not `name: target`: Postfix ignores it",
+                        "Write `name: target`, or delete the line");
+        }
         return;
     }
     if (has_comment_in_name(line->text)) {
@@ -68,18 +72,7 @@ static void parse_line(struct snapshot *snapshot, struct arena *scratch,
                     "Put the comment on a line of its own");
         return;
     }
-    struct tokens tokens = {0};
-    tokens_scan(scratch, line->text, &tokens);
-    size_t colon = tokens_find(&tokens, ':');
     struct tokens name = tokens_slice(&tokens, 0, colon);
-    if (colon == 0 || colon + 1 >= tokens.count) {
-        if (tokens.count > 0) {
-            finding_add(findings, FINDING_WARNING, "no-value", DMS_ALIASES, line->number,
-                        "The line is not `name: target`: Postfix ignores it",
-                        "Write `name: target`, or delete the line");
-        }
-        return;
-    }
     if (!is_local_name(&name)) {
         finding_add(findings, FINDING_WARNING, "alias-with-domain", DMS_ALIASES,
                     line->number,
@@ -93,16 +86,50 @@ static void parse_line(struct snapshot *snapshot, struct arena *scratch,
               line->number, findings);
 }
 
+static void add_root(struct snapshot *snapshot, const char *more)
+{
+    const char *postmaster = snapshot->settings.postmaster;
+    if (postmaster == NULL) {
+        return;
+    }
+    struct arena *scratch = arena_new();
+    const struct line line = {.text =
+                                  arena_format(scratch, "root: %s%s", postmaster, more)};
+    parse_line(snapshot, scratch, &line, NULL);
+    arena_free(&scratch);
+}
+
+void dms_add_root(struct snapshot *snapshot)
+{
+    add_root(snapshot, "");
+}
+
 bool dms_parse_aliases(struct snapshot *snapshot, FILE *stream,
                        struct finding_list *findings, struct error *error)
 {
     struct line_reader reader;
     struct line line;
     struct arena *scratch = arena_new();
+    bool has_root = false;
     line_reader_init(&reader, stream);
     while (line_next_logical(&reader, &line)) {
-        parse_line(snapshot, scratch, &line, findings);
-        arena_reset(scratch);
+        if (!has_root) {
+            add_root(snapshot, line.orphan ? line.text : "");
+            has_root = true;
+        }
+        if (line.orphan) {
+            finding_add(findings, FINDING_WARNING, "indented-line", DMS_ALIASES,
+                        line.number,
+                        "The line is indented: Postfix takes it for more targets of root, "
+                        "whose line docker-mailserver writes in front of this file",
+                        "Begin the line at its first column");
+        } else {
+            parse_line(snapshot, scratch, &line, findings);
+            arena_reset(scratch);
+        }
+    }
+    if (!has_root) {
+        add_root(snapshot, "");
     }
     bool read = line_reader_end(&reader, error);
     line_reader_deinit(&reader);

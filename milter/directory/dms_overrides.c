@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "directory/dms_overrides.h"
 
+#include "base/buffer.h"
 #include "base/text.h"
 #include "directory/dms_parse.h"
 #include "directory/line.h"
 
 #include <string.h>
+
+/* Of one setting of Dovecot; one that is longer is none that matters. */
+enum { SETTING_BYTES = 4096 };
 
 /* `name = value`; false when it is none. */
 static bool split_assignment(char *text, char **name, char **value)
@@ -117,12 +121,49 @@ bool dms_parse_main(FILE *stream, struct arena *arena,
     return read;
 }
 
-/* Without the quotes that Dovecot allows round a value. */
-static char *unquote(char *value)
+/* A `#` begins a comment wherever it is not quoted. */
+static void cut_comment(char *text)
+{
+    char quote = '\0';
+    for (; *text != '\0' && (quote != '\0' || *text != '#'); text++) {
+        if (quote == '\0') {
+            quote = *text == '"' || *text == '\'' ? *text : '\0';
+        } else if (*text == '\\' && text[1] != '\0') {
+            text++;
+        } else if (*text == quote) {
+            quote = '\0';
+        }
+    }
+    *text = '\0';
+}
+
+/* The next line, without comments and with those that it continues, into setting. */
+static bool next_setting(struct line_reader *reader, struct buffer *setting, int *number)
+{
+    struct line line;
+    bool goes_on = true;
+    buffer_clear(setting);
+    while (goes_on && line_next_plain(reader, &line)) {
+        cut_comment(line.text);
+        char *text = text_trim(line.text);
+        size_t length = strlen(text);
+        goes_on = length > 0 && text[length - 1] == '\\';
+        text[length - goes_on] = '\0';
+        *number = setting->length == 0 ? line.number : *number;
+        buffer_append_text(setting, text_trim(text));
+        buffer_append_text(setting, goes_on ? " " : "");
+    }
+    return !goes_on;
+}
+
+/* The value without its quotes, or NULL when it is that of a variable or a file. */
+static char *plain_value(char *value)
 {
     size_t length = strlen(value);
-    if (length >= 2 && (value[0] == '"' || value[0] == '\'') &&
-        value[length - 1] == value[0]) {
+    if (value[0] != '"' && value[0] != '\'') {
+        return value[0] == '<' || strchr(value, '$') != NULL ? NULL : value;
+    }
+    if (length >= 2 && value[length - 1] == value[0]) {
         value[length - 1] = '\0';
         value++;
     }
@@ -133,25 +174,24 @@ bool dms_parse_dovecot(FILE *stream, struct arena *arena,
                        struct delimiter_override *delimiter, struct error *error)
 {
     struct line_reader reader;
-    struct line line;
+    struct buffer setting;
+    int number = 0;
     char *name;
     char *value;
     *delimiter = (struct delimiter_override){0};
     line_reader_init(&reader, stream);
-    while (line_next_plain(&reader, &line)) {
-        char *comment = strstr(line.text, " #");
-        if (comment != NULL) {
-            *comment = '\0';
-        }
+    buffer_init(&setting, SETTING_BYTES);
+    while (next_setting(&reader, &setting, &number)) {
         /* In any block: it has its meaning where mail is delivered. */
-        if (split_assignment(line.text, &name, &value) &&
+        if (!setting.truncated && split_assignment(setting.data, &name, &value) &&
             strcmp(name, "recipient_delimiter") == 0) {
             *delimiter =
-                (struct delimiter_override){arena_copy(arena, unquote(value)), line.number};
+                (struct delimiter_override){arena_copy(arena, plain_value(value)), number};
         }
     }
     bool read = line_reader_end(&reader, error);
     line_reader_deinit(&reader);
+    buffer_deinit(&setting);
     return read;
 }
 
@@ -181,8 +221,9 @@ const char *dms_delimiters(const struct directory_settings *settings,
     /* `+` is what docker-mailserver gives Postfix, and Dovecot's own default. */
     const char *in_postfix = postfix->value != NULL ? postfix->value : ours;
     const char *in_dovecot = dovecot->value != NULL ? dovecot->value : "+";
-    if (!same_set(in_postfix, in_dovecot)) {
-        bool by_dovecot = dovecot->value != NULL;
+    bool by_dovecot = dovecot->value != NULL;
+    bool is_known = by_dovecot || dovecot->line == 0;
+    if (is_known && !same_set(in_postfix, in_dovecot)) {
         finding_add_format(
             findings, FINDING_ERROR, "delimiter-mismatch",
             by_dovecot ? DMS_DOVECOT : DMS_MAIN, by_dovecot ? dovecot->line : postfix->line,

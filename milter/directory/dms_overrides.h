@@ -13,7 +13,8 @@
 #include <stdio.h>
 
 struct delimiter_override {
-    const char *value; /* in the arena; NULL: the file does not set it */
+    const char *value; /* in the arena; NULL: the file does not set it, or (with a line)
+                          sets it to what another setting or file has */
     int line;
 };
 

@@ -20,6 +20,10 @@
 #define DMS_MAIN "postfix-main.cf"
 #define DMS_DOVECOT "dovecot.cf"
 
+/* Digits, maybe with B, k, M, G or T behind them: what Dovecot takes for a number of bytes.
+ */
+bool dms_is_limit(const char *text);
+
 /* Lines `login|hash|extra`; their domains become managed, and a quota in extra a limit. */
 bool dms_parse_accounts(struct snapshot *snapshot, FILE *stream,
                         struct finding_list *findings, struct error *error);
@@ -33,9 +37,13 @@ bool dms_parse_virtual(struct snapshot *snapshot, FILE *stream,
 bool dms_parse_domains(struct snapshot *snapshot, FILE *stream,
                        struct finding_list *findings, struct error *error);
 
-/* Lines `name: target, target`, behind the line for root that docker-mailserver writes. */
+/* Lines `name: target, target`, behind the line for root that docker-mailserver writes: an
+ * indented first line goes on there. */
 bool dms_parse_aliases(struct snapshot *snapshot, FILE *stream,
                        struct finding_list *findings, struct error *error);
+
+/* That line alone, when there is no file; nothing without a postmaster. */
+void dms_add_root(struct snapshot *snapshot);
 
 /* Lines `address:limit`; they win over limits in the accounts. Dovecot's answer is the
  * authority on them. Accounts come first. */

@@ -169,7 +169,7 @@ static bool is_fresh(const struct timespec *changed)
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t age_ms = (now.tv_sec - changed->tv_sec) * INT64_C(1000) +
                      (now.tv_nsec - changed->tv_nsec) / 1000000;
-    return age_ms < FILE_RACE_MS;
+    return age_ms < FILE_RACE_MS && age_ms > -FILE_RACE_MS; /* the clock may be wrong */
 }
 
 uint64_t file_digest(const char *path, struct file_state *state)

@@ -11,10 +11,15 @@
  * 100 in steps of four. */
 enum { NAMES_MAX = 25 };
 
-/* One address at the host. */
+/* One target: an address at the host, or what is an ending already and waits for its turn.
+ */
 struct local_item {
     const char *internal;
     const struct slot_origin *origin;
+    bool is_ending;
+    enum local_ending_kind kind; /* of the ending */
+    const char *note;
+    bool is_taken_up;      /* the first name was asked for */
     const char *listed_by; /* name of the alias that lists it, or NULL */
     int depth;             /* names on the way, this one included */
     bool has_owner;        /* an alias on the way has an owner-alias */
@@ -29,14 +34,27 @@ static void push(struct local_delivery *delivery, const struct local_item *item)
     delivery->stack[delivery->count++] = *item;
 }
 
-static void end(struct local_delivery *delivery, enum local_ending_kind kind,
-                const char *internal, const struct slot_origin *origin, const char *note)
+/* Postfix takes up an address once at each depth, whoever lists it, and sends it on once
+ * (SENT_ON in place of a depth). */
+enum { SENT_ON = 0 };
+
+static bool is_new(struct local_delivery *delivery, int depth, const char *internal)
 {
+    return key_set_add(delivery->seen,
+                       arena_format(delivery->arena, "%d %s", depth, internal));
+}
+
+static void end(struct local_delivery *delivery, enum local_ending_kind kind,
+                const struct local_item *item, const char *note)
+{
+    if (kind == LOCAL_SENT_ON && !is_new(delivery, SENT_ON, item->internal)) {
+        return;
+    }
     delivery->endings =
         arena_grow(delivery->arena, delivery->endings, delivery->ending_count,
                    &delivery->ending_size, sizeof *delivery->endings);
     delivery->endings[delivery->ending_count++] = (struct local_ending){
-        .kind = kind, .internal = internal, .origin = origin, .note = note};
+        .kind = kind, .internal = item->internal, .origin = item->origin, .note = note};
 }
 
 /* A detail with a slash in it is dropped: it could name a file elsewhere. */
@@ -65,6 +83,7 @@ void local_delivery_begin(struct local_delivery *delivery, const char *internal,
     delivery->count = delivery->ending_count = 0;
     delivery->put_off = NULL;
     delivery->asks_owner = false;
+    delivery->seen = key_set_new(delivery->arena);
     struct local_item item = {.internal = internal, .origin = origin, .depth = 1};
     set_names(delivery, &item);
     push(delivery, &item);
@@ -82,34 +101,46 @@ static bool has_arrived(const struct local_delivery *delivery, const char *inter
 /* `\\name` is the user of that name, whatever alias there is. */
 static void end_as_user(struct local_delivery *delivery, const struct local_item *item)
 {
-    const char *user = item->internal + 1;
-    const char *name = user[0] == '@' ? "MAILER-DAEMON" : "";
-    end(delivery, LOCAL_KEPT, arena_format(delivery->arena, "%s%s", name, user),
-        item->origin, NULL);
+    struct local_item user = *item;
+    const char *name = item->internal[1] == '@' ? "MAILER-DAEMON" : "";
+    user.internal = arena_format(delivery->arena, "%s%s", name, item->internal + 1);
+    end(delivery, LOCAL_KEPT, &user, NULL);
+}
+
+/* An alias that lists its own name means the user of that name. */
+static bool lists_itself(const struct local_item *item)
+{
+    return item->listed_by != NULL && strcmp(item->names[item->name], item->listed_by) == 0;
 }
 
 /* False when the item ended without a question. */
 static bool has_name(struct local_delivery *delivery, struct local_item *item)
 {
-    static const char loop[] = "local aliases lead round in a circle";
+    bool is_first = !item->is_taken_up;
+    item->is_taken_up = true;
+    if (item->is_ending) {
+        end(delivery, item->kind, item, item->note);
+        return false;
+    }
+    if (is_first && item->depth <= NAMES_MAX &&
+        !is_new(delivery, item->depth, item->internal)) {
+        return false;
+    }
     if (item->depth > NAMES_MAX || has_arrived(delivery, item->internal)) {
-        end(delivery, LOCAL_BOUNCED, item->internal, item->origin, loop);
+        end(delivery, LOCAL_BOUNCED, item, "local aliases lead round in a circle");
         return false;
     }
     if (item->internal[0] == '\\') {
         end_as_user(delivery, item);
         return false;
     }
-    /* An alias that lists its own name means the user of that name. */
-    while (item->name < 2 && item->names[item->name] != NULL && item->listed_by != NULL &&
-           strcmp(item->names[item->name], item->listed_by) == 0) {
+    while (item->name < 2 && item->names[item->name] != NULL && lists_itself(item)) {
         item->name++;
     }
     if (item->name < 2 && item->names[item->name] != NULL) {
         return true;
     }
-    end(delivery, item->has_owner ? LOCAL_SENT_ON : LOCAL_KEPT, item->internal,
-        item->origin, NULL);
+    end(delivery, item->has_owner ? LOCAL_SENT_ON : LOCAL_KEPT, item, NULL);
     return false;
 }
 
@@ -137,47 +168,48 @@ static bool begins_with(const char *text, char c)
     return text[0] == c;
 }
 
-/* What is no address. Commands and files are run and written by Postfix. */
-static bool end_special(struct local_delivery *delivery, const char *target,
-                        const struct slot_origin *origin)
+/* What is no address, at the one that lists it. Commands and files are run and written by
+ * Postfix. */
+static bool is_special(struct arena *arena, const char *target, struct local_item *item)
 {
-    const char *address = origin->internal;
-    if (begins_with(target, '/') || begins_with(target, '|') ||
-        text_starts_folded(target, ":include:")) {
-        end(delivery, LOCAL_KEPT, address, origin, arena_copy(delivery->arena, target));
-        return true;
+    bool is_home = begins_with(target, '~');
+    item->is_ending = is_home || begins_with(target, '/') || begins_with(target, '|') ||
+                      text_starts_folded(target, ":include:");
+    item->internal = item->origin->internal;
+    item->kind = is_home ? LOCAL_BOUNCED : LOCAL_KEPT;
+    if (item->is_ending) {
+        item->note = is_home ? "there is no home directory" : arena_copy(arena, target);
     }
-    if (begins_with(target, '~')) {
-        end(delivery, LOCAL_BOUNCED, address, origin, "there is no home directory");
-        return true;
-    }
-    return false;
+    return item->is_ending;
 }
 
 static void take_target(struct local_delivery *delivery, struct arena *scratch,
                         const struct listed_address *target, const struct local_item *child)
 {
-    if (end_special(delivery, target->internal, child->origin)) {
+    struct local_item item = *child;
+    if (is_special(delivery->arena, target->internal, &item)) {
+        push(delivery, &item);
         return;
     }
     const char *completed =
         address_complete(scratch, target->external, &delivery->settings->rules);
-    const char *internal = local_route(delivery->arena, delivery->settings, completed);
-    const char *at = strrchr(internal, '@');
+    item.internal = local_route(delivery->arena, delivery->settings, completed);
+    const char *at = strrchr(item.internal, '@');
     const char *domain = at != NULL ? at + 1 : "";
     bool is_local = local_has_domain(delivery->settings, domain);
     bool lacks_domain = completed[0] != '\0' && completed[strlen(completed) - 1] == '@';
-    if (lacks_domain || begins_with(internal, '-') ||
+    if (lacks_domain || begins_with(item.internal, '-') ||
         (!is_local && !address_domain_is_valid(domain))) {
-        end(delivery, LOCAL_BOUNCED, internal, child->origin, "its syntax is bad");
+        item.is_ending = true;
+        item.kind = LOCAL_BOUNCED;
+        item.note = "its syntax is bad";
     } else if (!is_local) {
-        end(delivery, LOCAL_SENT_ON, internal, child->origin, NULL);
+        item.is_ending = true;
+        item.kind = LOCAL_SENT_ON;
     } else {
-        struct local_item item = *child;
-        item.internal = internal;
         set_names(delivery, &item);
-        push(delivery, &item);
     }
+    push(delivery, &item);
 }
 
 static void reverse(struct local_item *items, size_t count)
@@ -207,11 +239,11 @@ static void expand(struct local_delivery *delivery, const struct answer *answer,
         .has_owner = item.has_owner || has_owner,
     };
     size_t before = delivery->count;
-    for (size_t i = 0; i < list.count; i++) {
+    for (size_t i = 0; i < list.count && delivery->steps <= LOCAL_STEPS_MAX; i++) {
+        delivery->steps++;
         take_target(delivery, scratch, &list.entries[i], &child);
     }
     reverse(delivery->stack + before, delivery->count - before);
-    delivery->expansions++;
     arena_free(&scratch);
 }
 

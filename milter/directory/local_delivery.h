@@ -34,14 +34,19 @@ struct local_delivery {
     size_t count, size;
     struct local_ending *endings;
     size_t ending_count, ending_size;
-    size_t expansions;   /* aliases, in all deliveries */
-    const char *put_off; /* an address whose alias has no target: nothing is delivered */
+    struct key_set *seen; /* what was taken up already, and at which depth */
+    size_t steps;         /* targets, in all deliveries */
+    const char *put_off;  /* an address whose alias has no target: nothing is delivered */
     struct question question;
     struct answer found; /* an alias whose owner- is asked for */
     bool asks_owner;
 };
 
-/* Anew, but for expansions. arrivals: those before this one. */
+/* Local aliases may branch more often than anybody means them to: then the steps end here,
+ * with more of them than this. */
+enum { LOCAL_STEPS_MAX = 20000 };
+
+/* Anew, but for steps. arrivals: those before this one. */
 void local_delivery_begin(struct local_delivery *delivery, const char *internal,
                           const struct slot_origin *origin,
                           const struct local_arrival *arrivals);

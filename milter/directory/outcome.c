@@ -6,11 +6,18 @@
 
 #include <string.h>
 
-static const struct via_step *copy_path(struct arena *arena,
+/* Members of one list share the path to it. */
+static const struct via_step *copy_path(struct outcome *outcome,
                                         const struct slot_origin *origin, size_t *count)
 {
     *count = origin != NULL ? origin->depth : 0;
+    if (origin == outcome->known_origin) {
+        return outcome->known_path;
+    }
+    struct arena *arena = outcome->arena;
     struct via_step *path = arena_array(arena, *count, sizeof *path);
+    outcome->known_origin = origin;
+    outcome->known_path = path;
     for (size_t i = *count; origin != NULL; origin = origin->previous) {
         path[--i] = (struct via_step){.address = address_quote(arena, origin->internal),
                                       .match = origin->match,
@@ -34,7 +41,7 @@ static void add_double(struct outcome *outcome, const char *internal,
     struct expanded_recipient *entry = &outcome->doubles[outcome->double_count++];
     *entry =
         (struct expanded_recipient){.address = address_quote(outcome->arena, internal)};
-    entry->via = copy_path(outcome->arena, origin, &entry->via_count);
+    entry->via = copy_path(outcome, origin, &entry->via_count);
 }
 
 void outcome_add_doubles(struct outcome *outcome, const struct slots *slots)
@@ -42,6 +49,20 @@ void outcome_add_doubles(struct outcome *outcome, const struct slots *slots)
     for (size_t i = 0; i < slots->double_count; i++) {
         add_double(outcome, slots->doubles[i].internal, slots->doubles[i].origin);
     }
+}
+
+/* More than anybody reads. */
+enum { NOTE_BYTES = 1000 };
+
+static bool has_note(const char *notes, const char *note)
+{
+    size_t length = strlen(note);
+    const char *at = strstr(notes, note);
+    while (at != NULL &&
+           ((at[length] != '\0' && at[length] != ',') || (at > notes && at[-1] != ' '))) {
+        at = strstr(at + 1, note);
+    }
+    return at != NULL;
 }
 
 /* An address that is reached again. An alias of the host may name several files and
@@ -61,7 +82,8 @@ static void join(struct arena *arena, struct expanded_recipient *recipients, siz
         recipients[i].class = ending->class; /* one of its ways is no dead end */
         recipients[i].note = ending->note;
     } else if (i < count && ending->note != NULL && recipients[i].note != NULL &&
-               strcmp(recipients[i].note, ending->note) != 0) {
+               strlen(recipients[i].note) < NOTE_BYTES &&
+               !has_note(recipients[i].note, ending->note)) {
         recipients[i].note =
             arena_format(arena, "%s, %s", recipients[i].note, ending->note);
     }
@@ -88,7 +110,7 @@ void outcome_end(struct outcome *outcome, struct expansion *expansion)
             .mailbox = ending->mailbox,
             .note = ending->note,
         };
-        recipient->via = copy_path(arena, ending->origin, &recipient->via_count);
+        recipient->via = copy_path(outcome, ending->origin, &recipient->via_count);
     }
     expansion->recipients = recipients;
     expansion->recipient_count = count;

@@ -21,7 +21,12 @@ struct outcome {
     size_t count, size;
     struct expanded_recipient *doubles;
     size_t double_count, double_size;
+    const struct slot_origin *known_origin; /* of the path written last, and that path */
+    const struct via_step *known_path;
 };
+
+/* Our own limit: an expansion takes no more memory than a message may. */
+enum { OUTCOME_ENDINGS_MAX = 50000 };
 
 void outcome_add(struct outcome *outcome, const struct ending *ending);
 void outcome_add_doubles(struct outcome *outcome, const struct slots *slots);

@@ -70,14 +70,9 @@ static bool is_routed_on(const char *internal)
     return at != NULL && strcspn(internal, "@!%") < (size_t)(at - internal);
 }
 
-/* $double_bounce_sender@$myhostname: Postfix throws its mail away. */
-static bool is_double_bounce(const struct directory_settings *settings,
-                             const char *internal)
-{
-    static const char name[] = "double-bounce@";
-    return text_starts_folded(internal, name) &&
-           text_equal_folded(internal + strlen(name), settings->hostname);
-}
+/* $double_bounce_sender: at the host, Postfix throws its mail away before local delivery.
+ */
+static const char double_bounce[] = "double-bounce@";
 
 static void finish(struct resolve *resolve, enum expansion_status status)
 {
@@ -128,7 +123,7 @@ static void end_final(struct resolve *resolve, enum recipient_class class,
 static void begin_local(struct resolve *resolve)
 {
     const struct slot *slot = &resolve->slots.items[resolve->final];
-    if (slot->internal[0] == '\0' || is_double_bounce(resolve->settings, resolve->routed)) {
+    if (slot->internal[0] == '\0' || text_starts_folded(resolve->routed, double_bounce)) {
         end_final(resolve, CLASS_LOCAL, NULL);
         return;
     }
@@ -248,6 +243,10 @@ static void next_expansion(struct resolve *resolve)
                           slots->fault_reason);
     } else if (internal != NULL) {
         begin_search(resolve, PHASE_EXPAND, SEARCH_ALIASES, internal);
+    } else if (resolve->outcome.count + resolve->outcome.double_count + slots->count >
+               OUTCOME_ENDINGS_MAX) {
+        finish_with_fault(resolve, FAULT_SIZE, slots->items[0].internal,
+                          "local aliases lead to more than 50000 addresses");
     } else {
         slots_unique(slots);
         outcome_add_doubles(&resolve->outcome, slots);
@@ -400,7 +399,6 @@ const struct question *resolve_next(struct resolve *resolve)
     }
 }
 
-/* Local aliases may branch more often than anybody means them to. */
 static void answer_local(struct resolve *resolve, const struct answer *answer)
 {
     struct local_delivery *local = &resolve->local;
@@ -411,8 +409,7 @@ static void answer_local(struct resolve *resolve, const struct answer *answer)
         return;
     }
     local_delivery_answer(local, answer);
-    if (local->expansions > SLOT_REPLACEMENTS_MAX ||
-        local->count + local->ending_count > SLOT_REPLACEMENTS_MAX) {
+    if (local->steps > LOCAL_STEPS_MAX) {
         finish_with_fault(resolve, FAULT_DEPTH, address,
                           "local aliases take more than 20000 steps altogether");
     }
@@ -492,7 +489,8 @@ struct resolve *resolve_begin(struct arena *arena, const struct address *address
     resolve->slots.settings = resolve->local.settings = settings;
     resolve->sent_on_end = &resolve->sent_on;
     resolve->asked = address->internal;
-    if (is_double_bounce(settings, address->internal) &&
+    if (text_starts_folded(address->internal, double_bounce) &&
+        text_equal_folded(address->internal + strlen(double_bounce), settings->hostname) &&
         strchr(address->raw, '@') != NULL) {
         resolve->asked = text_fold_copy(arena, address->internal);
     }

@@ -3,7 +3,6 @@
 
 #include "base/text.h"
 #include "mail/address_list.h"
-#include "mail/key_set.h"
 
 #include <string.h>
 
@@ -25,6 +24,7 @@ void slots_begin(struct slots *slots, const char *internal,
                  const struct slot_origin *origin)
 {
     slots->count = slots->double_count = slots->settled_count = 0;
+    slots->settled = NULL;
     slots->current = slots->depth = 0;
     slots->mark = NULL;
     append(slots, internal, origin);
@@ -46,12 +46,7 @@ const struct slot_origin *slot_origin_new(struct arena *arena,
 
 static bool is_settled(const struct slots *slots, const char *internal)
 {
-    for (size_t i = 0; i < slots->settled_count; i++) {
-        if (text_equal_folded(slots->settled[i], internal)) {
-            return true;
-        }
-    }
-    return false;
+    return slots->settled != NULL && key_set_has(slots->settled, internal);
 }
 
 void slots_settle(struct slots *slots)
@@ -134,9 +129,11 @@ static const char *make_target(struct slots *slots, struct arena *scratch,
 
 static void settle_address(struct slots *slots, const char *internal)
 {
-    slots->settled = arena_grow(slots->arena, slots->settled, slots->settled_count,
-                                &slots->settled_size, sizeof *slots->settled);
-    slots->settled[slots->settled_count++] = internal;
+    if (slots->settled == NULL) {
+        slots->settled = key_set_new(slots->arena);
+    }
+    key_set_add(slots->settled, internal);
+    slots->settled_count++;
 }
 
 static void take_targets(struct slots *slots, struct arena *scratch,

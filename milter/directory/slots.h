@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "directory/resolve.h"
 #include "directory/search.h"
+#include "mail/key_set.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,9 +46,8 @@ struct slots {
     size_t current;
     size_t depth; /* replacements in the current slot */
     size_t replacements;
-    const char **settled; /* addresses that are among their own targets */
+    struct key_set *settled; /* addresses that are among their own targets; NULL: none */
     size_t settled_count;
-    size_t settled_size;
     const char
         *mark; /* the current slot as it was at depth mark_depth, to see cycles early */
     size_t mark_depth;

@@ -207,16 +207,16 @@ bool table_next(const struct table *table, size_t *cursor, struct table_entry *e
     return true;
 }
 
-static size_t count_missing(const struct table *table, const struct table *in)
+/* The entries that are found. */
+static bool next_first(const struct table *table, size_t *cursor, struct table_entry *entry)
 {
-    size_t missing = 0;
-    size_t cursor = 0;
-    struct table_entry entry;
-    struct table_entry other;
-    while (table_next(table, &cursor, &entry)) {
-        missing += !table_find(in, entry.key, &other);
+    struct table_entry first;
+    bool more = table_next(table, cursor, entry);
+    while (more && table->twins > 0 && table_find(table, entry->key, &first) &&
+           first.place != entry->place) {
+        more = table_next(table, cursor, entry);
     }
-    return missing;
+    return more;
 }
 
 struct table_change table_compare(const struct table *old, const struct table *new)
@@ -225,16 +225,13 @@ struct table_change table_compare(const struct table *old, const struct table *n
     size_t cursor = 0;
     struct table_entry entry;
     struct table_entry before;
-    while (table_next(new, &cursor, &entry)) {
+    while (next_first(new, &cursor, &entry)) {
         if (!table_find(old, entry.key, &before)) {
             change.added++;
         } else if (strcmp(entry.value, before.value) != 0) {
             change.changed++;
         }
     }
-    /* Nothing can be missing when as many are there and none is new. */
-    if (old->count + change.added != new->count || old->twins + new->twins > 0) {
-        change.removed = count_missing(old, new);
-    }
+    change.removed = old->count + change.added - new->count;
     return change;
 }

@@ -54,6 +54,11 @@ dangle@example.com nosuch@example.com
 }
 
 
+def with_alias(line):
+    """postfix-virtual.cf with one alias more."""
+    return VOLUME["postfix-virtual.cf"] + line + "\n"
+
+
 class Failed(Exception):
     """The program did not start, did not stop, or reported a bug of its own."""
 
@@ -145,13 +150,13 @@ class Program:
 
     def write_volume(self, name, text):
         """Replaced by rename, as editors and `sed -i` do."""
-        self._replace(self.volume / name, text)
+        self.replace(self.volume / name, text)
 
     def write_rule(self, name, text):
-        self._replace(self.user_rules / (name if name.endswith(".lua") else name + ".lua"), text)
+        self.replace(self.user_rules / (name if name.endswith(".lua") else name + ".lua"), text)
 
     @staticmethod
-    def _replace(path, text):
+    def replace(path, text):
         fresh = path.with_name(path.name + ".lock")
         fresh.write_text(text)
         fresh.replace(path)
@@ -217,6 +222,15 @@ class Program:
     def session(self, **arguments):
         """A milter connection after CONNECT and HELO."""
         return Milter(self.listen, **arguments).open()
+
+    def at_rcpt(self, recipient):
+        """What a new session is told."""
+        with self.session() as session:
+            session.mail()
+            reply = str(session.rcpt(recipient))
+            session.abort()
+            session.quit()
+        return reply
 
     def signal(self, number):
         self.process.send_signal(number)

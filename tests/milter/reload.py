@@ -3,7 +3,7 @@
 
 from cases import case, equal, holds, run
 from fake_quota import FULL, FakeQuota
-from program import VOLUME, Program, wait_until
+from program import VOLUME, Program, wait_until, with_alias
 
 RELOAD_LIMIT = 15.0
 
@@ -23,16 +23,7 @@ def rule(text):
 
 def generation(program):
     """What the rule of a new message says."""
-    return at_rcpt(program, "<probe@elsewhere.test>").removeprefix("550 5.7.1 ")
-
-
-def at_rcpt(program, recipient):
-    with program.session() as session:
-        session.mail()
-        reply = str(session.rcpt(recipient))
-        session.abort()
-        session.quit()
-    return reply
+    return program.at_rcpt("<probe@elsewhere.test>").removeprefix("550 5.7.1 ")
 
 
 def wait_generation(program, text):
@@ -98,24 +89,20 @@ def storm():
         session.quit()
 
 
-def with_alias(line):
-    return VOLUME["postfix-virtual.cf"] + line + "\n"
-
-
 @case("a changed volume is noticed without a signal, by rename and in place")
 def volume_changed():
     with Program(quota=quota) as program:
-        equal("before", at_rcpt(program, "<fresh@example.com>")[:3], "550")
+        equal("before", program.at_rcpt("<fresh@example.com>")[:3], "550")
         program.write_volume("postfix-virtual.cf", with_alias("fresh@example.com ok@example.com"))
-        wait_until(lambda: at_rcpt(program, "<fresh@example.com>") == "continue", RELOAD_LIMIT, "fresh@ is known")
+        wait_until(lambda: program.at_rcpt("<fresh@example.com>") == "continue", RELOAD_LIMIT, "fresh@ is known")
         with open(program.volume / "postfix-virtual.cf", "a", encoding="ascii") as table:  # as `setup alias add` does
             table.write("second@example.com basic@example.com\n")
-        wait_until(lambda: at_rcpt(program, "<second@example.com>") == FULL, RELOAD_LIMIT,
+        wait_until(lambda: program.at_rcpt("<second@example.com>") == FULL, RELOAD_LIMIT,
                    "second@ leads to a full mailbox")
         program.write_volume("postfix-accounts.cf", VOLUME["postfix-accounts.cf"] + "new@example.com|{PLAIN}x\n")
-        wait_until(lambda: at_rcpt(program, "<new@example.com>") == "continue", RELOAD_LIMIT, "new@ has an account")
+        wait_until(lambda: program.at_rcpt("<new@example.com>") == "continue", RELOAD_LIMIT, "new@ has an account")
         program.write_volume("postfix-virtual.cf", VOLUME["postfix-virtual.cf"])
-        wait_until(lambda: at_rcpt(program, "<fresh@example.com>")[:3] == "550", RELOAD_LIMIT, "fresh@ is gone")
+        wait_until(lambda: program.at_rcpt("<fresh@example.com>")[:3] == "550", RELOAD_LIMIT, "fresh@ is gone")
 
 
 @case("a table that does not parse keeps the last good one and says file and line")
@@ -127,10 +114,10 @@ def volume_broken():
         line = program.wait_log(r"postfix-virtual\.cf", after=position, limit=RELOAD_LIMIT)
         holds("a line naming the file", line, "\n".join(program.lines[position:]))
         holds(f"and line {lines + 1}", str(lines + 1) in line, line)
-        equal("the last good table", at_rcpt(program, "<basic@example.com>"), FULL)
-        equal("and the doubled key itself", at_rcpt(program, "<fine@example.com>"), "continue")
+        equal("the last good table", program.at_rcpt("<basic@example.com>"), FULL)
+        equal("and the doubled key itself", program.at_rcpt("<fine@example.com>"), "continue")
         program.write_volume("postfix-virtual.cf", with_alias("fresh@example.com ok@example.com"))
-        wait_until(lambda: at_rcpt(program, "<fresh@example.com>") == "continue", RELOAD_LIMIT, "the repaired table")
+        wait_until(lambda: program.at_rcpt("<fresh@example.com>") == "continue", RELOAD_LIMIT, "the repaired table")
 
 
 @case("an open message keeps its snapshot to its end")
@@ -142,7 +129,7 @@ def open_message():
         table = VOLUME["postfix-virtual.cf"].replace("pair@example.com full@example.com,ok@example.com",
                                                      "pair@example.com ok@example.com")
         program.write_volume("postfix-virtual.cf", table + "fresh@example.com ok@example.com\n")
-        wait_until(lambda: at_rcpt(program, "<fresh@example.com>") == "continue", RELOAD_LIMIT, "fresh@ is known")
+        wait_until(lambda: program.at_rcpt("<fresh@example.com>") == "continue", RELOAD_LIMIT, "fresh@ is known")
         equal("this message", str(session.rcpt("<fresh@example.com>"))[:3], "550")
         session.data()
         reply, _ = session.content()
@@ -162,11 +149,11 @@ def volume_removed():
         program.volume.rename(program.directory / "elsewhere")
         program.reload()
         program.wait_log(r"volume|postfix-accounts", after=position, limit=RELOAD_LIMIT)
-        equal("still known", at_rcpt(program, "<basic@example.com>"), FULL)
+        equal("still known", program.at_rcpt("<basic@example.com>"), FULL)
         (program.directory / "elsewhere").rename(program.volume)
         program.write_volume("postfix-virtual.cf", with_alias("fresh@example.com ok@example.com"))
         program.reload()
-        wait_until(lambda: at_rcpt(program, "<fresh@example.com>") == "continue", RELOAD_LIMIT, "the volume is back")
+        wait_until(lambda: program.at_rcpt("<fresh@example.com>") == "continue", RELOAD_LIMIT, "the volume is back")
 
 
 run()

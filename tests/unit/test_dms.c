@@ -249,26 +249,137 @@ static void fingerprint_follows_content(void **state)
     volume_end(&volume);
 }
 
-static void generations_grow_and_references_count(void **state)
+/* What the third column of the accounts, and dovecot-quotas.cf over it, say of a limit. */
+static void reads_limits(void **state)
+{
+    (void)state;
+
+    static const struct {
+        const char *extra, *quota; /* NULL: none; of a@x.test */
+        const char *limit;         /* NULL: none */
+        const char *codes;         /* of the findings */
+    } cases[] = {
+        {NULL, NULL, NULL, ""},
+        {"", NULL, NULL, ""},
+        {"userdb_quota_rule=*:storage=100M", NULL, "100M", ""},
+        {"userdb_quota_rule=*:bytes=5G", NULL, "5G", ""},
+        {"userdb_quota_rule=*:bytes=1048576", NULL, "1048576", ""},
+        {"userdb_quota_rule=*:storage=1024", NULL, "1024k", ""}, /* KiB by itself */
+        {"userdb_quota_rule=*:storage=0", NULL, "0", ""},
+        {"userdb_quota_storage_size=7T", NULL, "7T", ""},
+        {"userdb_quota_storage_size=1024", NULL, "1024", ""},
+        {"userdb_mail=mbox:~/mail userdb_quota_rule=*:storage=2g", NULL, "2g", ""},
+        {"userdb_quota_rule=*:messages=1000:storage=2G", NULL, "2G", ""},
+        {"userdb_quota_rule=*:storage=2G:messages=1000", NULL, "2G", ""},
+        {"userdb_quota_rule=*:messages=1000", NULL, NULL, ""},
+        {"userdb_quota_rule=*:storage=2G userdb_quota_rule=*:bytes=3G", NULL, "3G", ""},
+        {"userdb_quota_rule=Trash:storage=+100M", NULL, NULL, ""},
+        {"userdb_quota_rule2=*:storage=2G", NULL, NULL, ""},
+        {"quota_rule=*:storage=2G", NULL, NULL, ""},
+        {"userdb_quota_rule=*:storage=", NULL, NULL, " bad-quota"},
+        {"userdb_quota_rule=*:storage=SECRET", NULL, NULL, " bad-quota"},
+        {"userdb_quota_rule=*:storage=10%", NULL, NULL, " bad-quota"},
+        {"userdb_quota_storage_size=-1", NULL, NULL, " bad-quota"},
+        {"userdb_quota_storage_size=00000000000000000000000000000000", NULL, NULL,
+         " bad-quota"},
+        {NULL, "a@x.test:5M", "5M", ""},
+        {NULL, "A@X.test: 5M ", "5M", ""},
+        {NULL, "a@x.test:0", "0", ""},
+        {NULL, "a@x.test:5m\na@x.test:6M", "5m", " duplicate-quota"},
+        {NULL, "a@x.test:5MB", NULL, " bad-quota"},
+        {NULL, "b@x.test:5M", NULL, " quota-without-account"},
+        {"userdb_quota_rule=*:storage=2G", "a@x.test:5M", "5M", " duplicate-quota"},
+        {"userdb_quota_rule=*:storage=2G", "a@x.test:lots", "2G", " bad-quota"},
+        {"userdb_quota_rule=*:storage=2G", "", "2G", ""},
+        {"userdb_quota_storage_size=2G", "b@x.test:5M", "2G", " quota-without-account"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct volume volume;
+        struct error error = {0};
+        struct arena *arena = arena_new();
+        struct finding_list findings = {.arena = arena};
+        volume_begin(&volume);
+        volume_write(&volume, "postfix-accounts.cf",
+                     arena_format(arena, "A@x.test|{S}SECRET%s%s\n",
+                                  cases[i].extra != NULL ? "|" : "",
+                                  cases[i].extra != NULL ? cases[i].extra : ""));
+        if (cases[i].quota != NULL) {
+            volume_write(&volume, "dovecot-quotas.cf", cases[i].quota);
+        }
+        struct snapshot *snapshot = dms_load(&volume.settings, &findings, &error);
+        assert_non_null(snapshot);
+        const char *limit = snapshot_limit(snapshot, "a@x.test");
+        const char *codes = "";
+        for (size_t j = 1; j < findings.count; j++) { /* the first: a capital letter */
+            codes = arena_format(arena, "%s %s", codes, findings.entries[j].code);
+            assert_null(strstr(findings.entries[j].message, "SECRET"));
+        }
+        bool as_wanted = limit == NULL || cases[i].limit == NULL
+                             ? limit == cases[i].limit
+                             : strcmp(limit, cases[i].limit) == 0;
+        if (!as_wanted || strcmp(codes, cases[i].codes) != 0) {
+            fail_msg("%s, %s: got %s%s", cases[i].extra, cases[i].quota, limit, codes);
+        }
+        snapshot_release(&snapshot);
+        arena_free(&arena);
+        volume_end(&volume);
+    }
+}
+
+static void takes_the_delimiter_of_the_volume(void **state)
 {
     (void)state;
     struct volume volume;
     struct error error = {0};
-    volume_begin(&volume);
-    volume_write(&volume, "postfix-accounts.cf", "a@x.test|h\n");
-    struct snapshot *first = dms_load(&volume.settings, NULL, &error);
-    struct snapshot *second = dms_load(&volume.settings, NULL, &error);
-    assert_true(snapshot_generation(second) > snapshot_generation(first));
-    struct snapshot *held = snapshot_hold(first);
-    snapshot_release(&first);
     struct arena *arena = arena_new();
-    const struct question question = {.kind = QUESTION_MAILBOX, .key = "a@x.test"};
-    struct answer answer = snapshot_answer(held, &question, arena);
-    assert_int_equal(answer.kind, ANSWER_FOUND);
-    assert_string_equal(answer.value, "a@x.test");
-    snapshot_release(&held);
-    snapshot_release(&second);
-    snapshot_release(&second);
+    struct finding_list findings = {.arena = arena};
+    volume_begin(&volume);
+    volume_write(&volume, "postfix-accounts.cf", "a-b@x.test|h\n");
+    volume_write(&volume, "postfix-main.cf", "recipient_delimiter = -\n");
+    struct snapshot *snapshot = dms_load(&volume.settings, &findings, &error);
+    assert_string_equal(snapshot_settings(snapshot)->rules.delimiters, "-");
+    snapshot_release(&snapshot);
+    /* It decides how accounts are judged, and disagrees with Dovecot's own. */
+    assert_int_equal(findings.count, 2);
+    assert_string_equal(findings.entries[0].code, "delimiter-mismatch");
+    assert_string_equal(findings.entries[1].code, "account-with-delimiter");
+
+    volume_write(&volume, "dovecot.cf", "recipient_delimiter = -\n");
+    volume.settings.delimiters_given = true;
+    findings.count = 0;
+    snapshot = dms_load(&volume.settings, &findings, &error);
+    assert_string_equal(snapshot_settings(snapshot)->rules.delimiters, "+");
+    snapshot_release(&snapshot);
+    assert_int_equal(findings.count, 1);
+    assert_string_equal(findings.entries[0].file, "postfix-main.cf");
+    arena_free(&arena);
+    volume_end(&volume);
+}
+
+/* For a linter: what can be read is there, and what cannot is a finding. */
+static void reads_on_behind_errors(void **state)
+{
+    (void)state;
+    struct volume volume;
+    struct arena *arena = arena_new();
+    struct finding_list findings = {.arena = arena};
+    volume_begin(&volume);
+    volume_write(&volume, "postfix-virtual.cf", "b@x.test c\nb@x.test d\n");
+    volume_write_bytes(&volume, "postfix-regexp.cf", "/a/ b\n\0", 7);
+    volume_write(&volume, "postfix-aliases.cf", "sup: x\n");
+    volume.settings.may_send_as = "/nonexistent";
+    struct snapshot *snapshot = dms_read(&volume.settings, &findings);
+    struct snapshot_counts counts = snapshot_counts(snapshot);
+    assert_int_equal(counts.aliases, 1);
+    assert_int_equal(counts.patterns, 1);
+    assert_int_equal(counts.local_aliases, 1);
+    assert_int_equal(finding_count(&findings, FINDING_ERROR), 4);
+    assert_string_equal(findings.entries[0].file, "postfix-accounts.cf");
+    assert_string_equal(findings.entries[1].code, "duplicate-key");
+    assert_string_equal(findings.entries[2].file, "postfix-regexp.cf");
+    assert_string_equal(findings.entries[3].file, "/nonexistent");
+    snapshot_release(&snapshot);
     arena_free(&arena);
     volume_end(&volume);
 }
@@ -281,7 +392,9 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_text_file),
         cmocka_unit_test(reads_grants),
         cmocka_unit_test(fingerprint_follows_content),
-        cmocka_unit_test(generations_grow_and_references_count),
+        cmocka_unit_test(reads_limits),
+        cmocka_unit_test(takes_the_delimiter_of_the_volume),
+        cmocka_unit_test(reads_on_behind_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

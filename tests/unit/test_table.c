@@ -122,6 +122,14 @@ static void compares(void **state)
     table_add(&new, "key1@example.com", "other", 1);
     check_change(&old, &new, 1, 1, 1);
     check_change(&new, &old, 1, 1, 1);
+    /* Of twins the first counts, in both. */
+    table_add(&new, "key5@example.com", "other", 2);
+    table_add(&old, "key5@example.com", "another", 3);
+    table_add(&new, "twin", "1", 4);
+    table_add(&new, "twin", "2", 5);
+    check_change(&new, &new, 0, 0, 0);
+    check_change(&old, &new, 2, 1, 1);
+    check_change(&new, &old, 1, 2, 1);
     table_deinit(&old);
     table_deinit(&new);
 }
