@@ -120,8 +120,8 @@ static void print_finding(const struct finding_list *findings,
         }
         putchar(' ');
     }
-    printf("%s: %s\n", finding_severity_name(finding->severity),
-           printable(findings, finding->message));
+    printf("%s: %s [%s]\n", finding_severity_name(finding->severity),
+           printable(findings, finding->message), finding->code);
     if (finding->remedy != NULL && *finding->remedy != '\0') {
         printf("    %s\n", printable(findings, finding->remedy));
     }
@@ -133,14 +133,19 @@ static bool print_text(const struct finding_list *findings,
     for (size_t i = 0; i < findings->count; i++) {
         print_finding(findings, &findings->entries[i]);
     }
+    size_t errors = finding_count(findings, FINDING_ERROR);
+    size_t warnings = finding_count(findings, FINDING_WARNING);
+    if (errors + warnings > findings->count) {
+        printf("not shown: %zu more of the same kinds\n",
+               errors + warnings - findings->count);
+    }
     if (counts != NULL) {
         printf(
             "directory: %zu accounts, %zu aliases, %zu patterns, %zu domains, %zu quotas\n",
             counts->accounts, counts->aliases, counts->patterns, counts->domains,
             counts->quotas);
     }
-    printf("errors: %zu, warnings: %zu\n", finding_count(findings, FINDING_ERROR),
-           finding_count(findings, FINDING_WARNING));
+    printf("errors: %zu, warnings: %zu\n", errors, warnings);
     return fflush(stdout) == 0;
 }
 

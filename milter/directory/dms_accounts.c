@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "directory/line.h"
+#include "mail/address.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +34,7 @@ static void check_login(const struct snapshot *snapshot, const char *login, int 
     size_t local_length = strcspn(login, "@");
     size_t base_length = strcspn(login, delimiters);
     if (text_has_upper(login)) {
-        finding_add(findings, FINDING_WARNING, "upper-case-account", DMS_ACCOUNTS, line,
+        finding_add(findings, FINDING_ERROR, "upper-case-account", DMS_ACCOUNTS, line,
                     "The login holds capital letters: Postfix accepts mail for it, "
                     "Dovecot, which looks for small letters, bounces it",
                     "Write the login in small letters");
@@ -51,6 +52,11 @@ static void check_login(const struct snapshot *snapshot, const char *login, int 
                     "The login holds characters that Dovecot refuses (it allows letters, "
                     "digits and . - _ @): Postfix accepts mail for it, Dovecot bounces it",
                     "Choose a login of letters, digits, `.`, `-` and `_`");
+    } else if (!address_domain_is_valid(login + local_length + 1)) {
+        finding_add(findings, FINDING_ERROR, "bad-domain", DMS_ACCOUNTS, line,
+                    "What stands behind the @ of the login is no domain name: Postfix "
+                    "refuses mail for it with 501",
+                    "Correct the domain");
     }
 }
 
@@ -148,7 +154,7 @@ static char *split_line(struct snapshot *snapshot, struct arena *scratch, char *
         if (!may_hold_hash) { /* the scripts take its domain all the same */
             dms_add_domains(snapshot, scratch, text, line);
         }
-        finding_add(findings, FINDING_WARNING, "bad-account", DMS_ACCOUNTS, line,
+        finding_add(findings, FINDING_ERROR, "bad-account", DMS_ACCOUNTS, line,
                     "The login is not `name@domain` without blanks: the account cannot "
                     "receive mail and is ignored",
                     "Write `address|{SCHEME}hash`, beginning at the first column");

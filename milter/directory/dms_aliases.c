@@ -59,7 +59,7 @@ static void parse_line(struct snapshot *snapshot, struct arena *scratch,
     size_t colon = tokens_find(&tokens, ':');
     if (colon == 0 || colon + 1 >= tokens.count) {
         if (tokens.count > 0) {
-            finding_add(findings, FINDING_WARNING, "no-value", DMS_ALIASES, line->number,
+            finding_add(findings, FINDING_ERROR, "no-value", DMS_ALIASES, line->number,
                         "The line is not `name: target`: Postfix ignores it",
                         "Write `name: target`, or delete the line");
         }
@@ -118,7 +118,7 @@ bool dms_parse_aliases(struct snapshot *snapshot, FILE *stream,
             has_root = true;
         }
         if (line.orphan) {
-            finding_add(findings, FINDING_WARNING, "indented-line", DMS_ALIASES,
+            finding_add(findings, FINDING_ERROR, "indented-line", DMS_ALIASES,
                         line.number,
                         "The line is indented: Postfix takes it for more targets of root, "
                         "whose line docker-mailserver writes in front of this file",

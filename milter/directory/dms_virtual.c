@@ -27,22 +27,11 @@ static char *find_key_end(char *text)
     return quoted ? NULL : text;
 }
 
-/* A target word that begins with `#`. */
-static bool has_comment(const char *value)
-{
-    for (const char *at = strchr(value, '#'); at != NULL; at = strchr(at + 1, '#')) {
-        if (at == value || text_is_space(at[-1]) || at[-1] == ',') {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void parse_line(struct snapshot *snapshot, const struct line *line,
                        struct finding_list *findings)
 {
     if (line->orphan) {
-        finding_add(findings, FINDING_WARNING, "indented-line", DMS_VIRTUAL, line->number,
+        finding_add(findings, FINDING_ERROR, "indented-line", DMS_VIRTUAL, line->number,
                     "The line is indented and continues nothing: Postfix ignores it, mail "
                     "for its address is not aliased",
                     "Begin the line at its first column");
@@ -50,7 +39,7 @@ static void parse_line(struct snapshot *snapshot, const struct line *line,
     }
     char *end = find_key_end(line->text);
     if (end == NULL) {
-        finding_add(findings, FINDING_WARNING, "open-quote", DMS_VIRTUAL, line->number,
+        finding_add(findings, FINDING_ERROR, "open-quote", DMS_VIRTUAL, line->number,
                     "The key holds an odd number of quotation marks: Postfix ignores the "
                     "line, mail for its address is not aliased",
                     "Close the quotation: \"local part\"@domain");
@@ -62,15 +51,14 @@ static void parse_line(struct snapshot *snapshot, const struct line *line,
         value = text_trim(end + 1);
     }
     if (*value == '\0') {
-        finding_add(findings, FINDING_WARNING, "no-value", DMS_VIRTUAL, line->number,
+        finding_add(findings, FINDING_ERROR, "no-value", DMS_VIRTUAL, line->number,
                     "The line has a key and no target: Postfix ignores it, mail for its "
                     "address is not aliased",
                     "Write `address target`, or delete the line");
         return;
     }
-    if (has_comment(value)) {
-        finding_add(findings, FINDING_WARNING, "comment-in-value", DMS_VIRTUAL,
-                    line->number,
+    if (line_has_comment(value)) {
+        finding_add(findings, FINDING_ERROR, "comment-in-value", DMS_VIRTUAL, line->number,
                     "A comment behind the targets is none: its words, and the #, are "
                     "further recipients, whose mail is accepted and bounced",
                     "Put the comment on a line of its own");
@@ -134,15 +122,16 @@ static void add_domain(struct snapshot *snapshot, struct arena *scratch,
     if (!indented) {
         return;
     }
+    bool makes_domain = snapshot->domains.count > before;
     finding_add_format(
-        findings, FINDING_WARNING, "continuation-line", DMS_VIRTUAL, line->number,
-        "Write all targets of an alias in one line",
-        snapshot->domains.count > before
+        findings, makes_domain ? FINDING_ERROR : FINDING_WARNING, "continuation-line",
+        DMS_VIRTUAL, line->number, "Write all targets of an alias in one line",
+        makes_domain
             ? "docker-mailserver takes this continuation line for an alias of its own: the "
               "domain of %.200s becomes one of its mail domains, and mail for it is no "
               "longer sent out"
             : "docker-mailserver takes this continuation line for an alias of its own, "
-              "%.200s, and gives it the quota account of somebody else",
+              "%.200s, and may give it the login and quota of somebody else",
         word);
 }
 

@@ -2,23 +2,40 @@
 #include "directory/finding.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MESSAGE_BYTES = 2048 };
 
-void finding_add(struct finding_list *findings, enum finding_severity severity,
+/* How often the code was added, this time included. */
+static size_t count_code(struct finding_list *findings, const char *code)
+{
+    size_t i = 0;
+    while (i + 1 < FINDING_CODES_MAX && findings->tallies[i].code != NULL &&
+           strcmp(findings->tallies[i].code, code) != 0) {
+        i++;
+    }
+    findings->tallies[i].code = code;
+    return ++findings->tallies[i].count;
+}
+
+/* Counts it; false when it is not to be kept. */
+static bool is_kept(struct finding_list *findings, enum finding_severity severity,
+                    const char *code)
+{
+    if (findings == NULL) {
+        return false;
+    }
+    findings->counts[severity]++;
+    return count_code(findings, code) <= FINDINGS_KEPT_MAX;
+}
+
+static void keep(struct finding_list *findings, enum finding_severity severity,
                  const char *code, const char *file, int line, const char *message,
                  const char *remedy)
 {
-    if (findings == NULL) {
-        return;
-    }
-    findings->counts[severity]++;
-    if (findings->count == FINDINGS_KEPT_MAX) {
-        return;
-    }
     findings->entries = arena_grow(findings->arena, findings->entries, findings->count,
                                    &findings->size, sizeof *findings->entries);
     findings->entries[findings->count++] = (struct finding){
@@ -31,11 +48,20 @@ void finding_add(struct finding_list *findings, enum finding_severity severity,
     };
 }
 
+void finding_add(struct finding_list *findings, enum finding_severity severity,
+                 const char *code, const char *file, int line, const char *message,
+                 const char *remedy)
+{
+    if (is_kept(findings, severity, code)) {
+        keep(findings, severity, code, file, line, message, remedy);
+    }
+}
+
 void finding_add_format(struct finding_list *findings, enum finding_severity severity,
                         const char *code, const char *file, int line, const char *remedy,
                         const char *format, ...)
 {
-    if (findings == NULL) {
+    if (!is_kept(findings, severity, code)) {
         return;
     }
     char message[MESSAGE_BYTES];
@@ -43,7 +69,7 @@ void finding_add_format(struct finding_list *findings, enum finding_severity sev
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    finding_add(findings, severity, code, file, line, message, remedy);
+    keep(findings, severity, code, file, line, message, remedy);
 }
 
 size_t finding_count(const struct finding_list *findings, enum finding_severity severity)

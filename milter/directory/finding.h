@@ -21,8 +21,15 @@ struct finding {
     const char *remedy;  /* what to write instead */
 };
 
-/* Of the same mistake in a million lines no more is kept than somebody could read. */
-enum { FINDINGS_KEPT_MAX = 1000 };
+/* Of the same mistake in a million lines no more is kept than somebody could read, and it
+ * does not crowd out others: this many of each code. Codes beyond the last share its place.
+ */
+enum { FINDINGS_KEPT_MAX = 1000, FINDING_CODES_MAX = 128 };
+
+struct finding_tally {
+    const char *code;
+    size_t count;
+};
 
 /* The caller gives the arena that strings and entries live in. */
 struct finding_list {
@@ -31,6 +38,7 @@ struct finding_list {
     size_t count; /* of entries */
     size_t size;
     size_t counts[FINDING_SEVERITIES]; /* of all, kept or not */
+    struct finding_tally tallies[FINDING_CODES_MAX];
 };
 
 /* message and remedy are copied; code and file live as long as the program. A NULL list is

@@ -116,6 +116,16 @@ bool line_next_logical(struct line_reader *reader, struct line *line)
     return true;
 }
 
+bool line_has_comment(const char *value)
+{
+    for (const char *at = strchr(value, '#'); at != NULL; at = strchr(at + 1, '#')) {
+        if (at == value || text_is_space(at[-1]) || at[-1] == ',') {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool line_reader_end(const struct line_reader *reader, struct error *error)
 {
     if (ferror(reader->stream)) {

@@ -41,6 +41,10 @@ bool line_next_plain(struct line_reader *reader, struct line *line);
 /* The next logical line, as Postfix sees it. */
 bool line_next_logical(struct line_reader *reader, struct line *line);
 
+/* Has the value of a table line a word that begins with `#`? It was meant for a comment,
+ * and is none. */
+bool line_has_comment(const char *value);
+
 /* When there are no more lines: were they all? False for a NUL byte (its line is named) and
  * when reading failed. */
 bool line_reader_end(const struct line_reader *reader, struct error *error);

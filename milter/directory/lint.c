@@ -2,47 +2,69 @@
 #include "directory/lint.h"
 
 #include "directory/dms_parse.h"
-#include "directory/local.h"
+#include "directory/lint_parts.h"
+#include "mail/key_set.h"
 
-/* What makes a whole domain other than its owner thinks. */
-static void check_domain(const struct snapshot *snapshot, const struct table_entry *domain,
-                         struct arena *scratch, struct finding_list *findings)
+#include <string.h>
+
+/* Some ten seconds of look-ups; a million accounts and a million aliases need a fifth. */
+enum { LOOKUPS_MAX = 100 * 1000 * 1000 };
+
+static void find_account_domains(struct lint *lint)
 {
-    if (local_has_domain(&snapshot->settings, domain->key)) {
-        finding_add_format(findings, FINDING_WARNING, "local-domain", DMS_ACCOUNTS, 0,
-                           "Take it out of mydestination (and hostname), or use another "
-                           "domain",
-                           "%.200s is in mydestination as well: its mail is local to the "
-                           "host, accounts in it get none",
-                           domain->key);
-    }
-    struct answer answer =
-        snapshot->patterns != NULL
-            ? pattern_table_find(snapshot->patterns, domain->key, scratch)
-            : (struct answer){.kind = ANSWER_NOT_FOUND};
-    if (answer.kind == ANSWER_FOUND) {
-        finding_add_format(findings, FINDING_ERROR, "pattern-matches-domain", DMS_REGEXP,
-                           answer.line,
-                           "Anchor the pattern and write the @: /^name@domain$/",
-                           "The pattern matches the bare name %.200s: Postfix takes the "
-                           "domain for one of aliases only, and its accounts get no mail",
-                           domain->key);
+    const struct table *accounts = &lint->snapshot->accounts;
+    struct table_entry account;
+    size_t cursor = 0;
+    while (table_next(accounts, &cursor, &account)) {
+        const char *at = strrchr(account.key, '@');
+        if (at != NULL) {
+            table_add_new(&lint->account_domains, at + 1, "", account.line);
+        }
     }
 }
 
-static void check_domains(const struct snapshot *snapshot, struct finding_list *findings)
+static void report_limits(const struct lint *lint)
 {
-    struct arena *scratch = arena_new();
-    struct table_entry domain;
-    size_t cursor = 0;
-    while (table_next(&snapshot->domains, &cursor, &domain)) {
-        check_domain(snapshot, &domain, scratch, findings);
-        arena_reset(scratch);
+    if (lint->slow_line > 0) {
+        finding_add(lint->findings, FINDING_ERROR, "slow-pattern", DMS_REGEXP,
+                    lint->slow_line,
+                    "The pattern needs so much backtracking for an address of this volume "
+                    "that Foregate gives up: such mail is put off with 451",
+                    "Write it without repeats inside of repeats, like (a+)+");
     }
-    arena_free(&scratch);
+    if (lint->budget == 0) {
+        finding_add(lint->findings, FINDING_WARNING, "check-incomplete", DMS_VIRTUAL, 0,
+                    "There are more aliases and patterns than can be followed within some "
+                    "seconds: mistakes that show only there were not looked for",
+                    "Use fewer patterns, or shorter ways from alias to alias");
+    }
+}
+
+void lint_snapshot_within(const struct snapshot *snapshot, size_t lookups,
+                          struct finding_list *findings)
+{
+    struct lint lint = {
+        .snapshot = snapshot,
+        .findings = findings,
+        .arena = arena_new(),
+        .scratch = arena_new(),
+        .budget = lookups,
+    };
+    lint.loops = key_set_new(lint.arena);
+    find_account_domains(&lint);
+    lint_domains(&lint);
+    lint_aliases(&lint);
+    lint_accounts(&lint);
+    lint_patterns(&lint);
+    lint_local(&lint);
+    lint_quotas(&lint);
+    report_limits(&lint);
+    table_deinit(&lint.account_domains);
+    arena_free(&lint.scratch);
+    arena_free(&lint.arena);
 }
 
 void lint_snapshot(const struct snapshot *snapshot, struct finding_list *findings)
 {
-    check_domains(snapshot, findings);
+    lint_snapshot_within(snapshot, LOOKUPS_MAX, findings);
 }

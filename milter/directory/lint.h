@@ -8,7 +8,14 @@
 #include "directory/finding.h"
 #include "directory/snapshot.h"
 
-/* The snapshot is one of dms_read: it may be unusable for mail. */
+#include <stddef.h>
+
+/* The snapshot is one of dms_read: it may be unusable for mail. dovecot-quotas.cf is read
+ * once more from the volume of its settings, if they name one. */
 void lint_snapshot(const struct snapshot *snapshot, struct finding_list *findings);
+
+/* The same with so many look-ups at most. When they are spent, a finding says so. */
+void lint_snapshot_within(const struct snapshot *snapshot, size_t lookups,
+                          struct finding_list *findings);
 
 #endif

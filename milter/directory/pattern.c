@@ -81,16 +81,23 @@ void pattern_table_deinit(struct pattern_table *table)
     table->count = 0;
 }
 
-/* One look-up: the subject and PCRE2's workspace for it. */
-struct lookup {
-    const struct pattern_table *table;
-    const char *address;
-    size_t length;
-    pcre2_match_data *data;
-    int error; /* PCRE2's, when a match could not be decided */
-};
+void lookup_begin(struct lookup *lookup, const struct pattern_table *table,
+                  const char *address)
+{
+    *lookup = (struct lookup){.table = table, .address = address};
+    lookup->length = strlen(address);
+    lookup->data = pcre2_match_data_create(table->capture_count + 1, NULL);
+    if (lookup->data == NULL) {
+        abort();
+    }
+}
 
-static bool rule_matches(struct lookup *lookup, const struct rule *rule)
+void lookup_end(struct lookup *lookup)
+{
+    pcre2_match_data_free(lookup->data);
+}
+
+bool lookup_matches(struct lookup *lookup, const struct rule *rule)
 {
     PCRE2_SPTR subject = (PCRE2_SPTR)lookup->address;
     const pcre2_code *code = rule->code;
@@ -140,6 +147,7 @@ static struct answer result_of(const struct lookup *lookup, const struct rule *r
     const char *result = rule->substitutes ? substitute(lookup, rule, arena) : rule->result;
     if (result == NULL) {
         return (struct answer){.kind = ANSWER_FAILED,
+                               .line = rule->line,
                                .reason =
                                    arena_format(arena, "%s line %d: result is too long",
                                                 lookup->table->file, rule->line)};
@@ -155,11 +163,12 @@ static struct answer run(struct lookup *lookup, struct arena *arena)
         if (rule->kind == RULE_ENDIF) {
             continue;
         }
-        bool matches = rule_matches(lookup, rule);
+        bool matches = lookup_matches(lookup, rule);
         if (lookup->error != 0) {
             PCRE2_UCHAR reason[128] = "";
             pcre2_get_error_message(lookup->error, reason, sizeof reason);
             return (struct answer){.kind = ANSWER_FAILED,
+                                   .line = rule->line,
                                    .reason =
                                        arena_format(arena, "%s line %d: %s", table->file,
                                                     rule->line, (const char *)reason)};
@@ -183,17 +192,45 @@ struct answer pattern_table_find(const struct pattern_table *table, const char *
     if (table->count == 0) {
         return (struct answer){.kind = ANSWER_NOT_FOUND};
     }
-    struct lookup lookup = {.table = table, .address = address, .length = strlen(address)};
-    lookup.data = pcre2_match_data_create(table->capture_count + 1, NULL);
-    if (lookup.data == NULL) {
-        abort();
-    }
+    struct lookup lookup;
+    lookup_begin(&lookup, table, address);
     struct answer answer = run(&lookup, arena);
-    pcre2_match_data_free(lookup.data);
+    lookup_end(&lookup);
     return answer;
 }
 
 size_t pattern_table_count(const struct pattern_table *table)
 {
     return table->match_count;
+}
+
+bool pattern_table_next(const struct pattern_table *table, int *cursor,
+                        struct pattern_rule *rule)
+{
+    while (*cursor < table->count && table->rules[*cursor].kind != RULE_MATCH) {
+        ++*cursor;
+    }
+    if (*cursor == table->count) {
+        return false;
+    }
+    const struct rule *found = &table->rules[*cursor];
+    *rule = (struct pattern_rule){.line = found->line,
+                                  .expression = found->expression,
+                                  .result = found->result,
+                                  .substitutes = found->substitutes,
+                                  .place = (*cursor)++};
+    return true;
+}
+
+bool pattern_rule_matches(const struct pattern_table *table,
+                          const struct pattern_rule *rule, const char *address)
+{
+    struct lookup lookup;
+    lookup_begin(&lookup, table, address);
+    int place = rule->place;
+    while (place != NO_IF && lookup_matches(&lookup, &table->rules[place])) {
+        place = table->rules[place].inside;
+    }
+    lookup_end(&lookup);
+    return place == NO_IF;
 }

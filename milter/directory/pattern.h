@@ -32,4 +32,21 @@ struct answer pattern_table_find(const struct pattern_table *table, const char *
 
 size_t pattern_table_count(const struct pattern_table *table); /* rules with a result */
 
+/* A rule with a result, for those who look through all of them. */
+struct pattern_rule {
+    int line;
+    const char *expression; /* as written, without delimiters and flags */
+    const char *result;
+    bool substitutes; /* result holds references to groups */
+    int place;        /* private */
+};
+
+/* All of them in order; *cursor begins at 0. */
+bool pattern_table_next(const struct pattern_table *table, int *cursor,
+                        struct pattern_rule *rule);
+
+/* Does this rule match, whatever the rules before it do? The `if`s round it count. */
+bool pattern_rule_matches(const struct pattern_table *table,
+                          const struct pattern_rule *rule, const char *address);
+
 #endif

@@ -22,12 +22,21 @@ struct parser {
     size_t open_size;
 };
 
-static bool skip_rule(const struct parser *parser, const char *code, const char *message,
-                      const char *remedy)
+/* Returns false. */
+static bool complain(const struct parser *parser, const char *code, const char *message,
+                     const char *remedy)
+{
+    finding_add(parser->findings, FINDING_ERROR, code, parser->table->file, parser->line,
+                message, remedy);
+    return false;
+}
+
+/* The rule stays, but may not be what was meant. */
+static void warn(const struct parser *parser, const char *code, const char *message,
+                 const char *remedy)
 {
     finding_add(parser->findings, FINDING_WARNING, code, parser->table->file, parser->line,
                 message, remedy);
-    return false;
 }
 
 /* PCRE2's option of a flag letter; 0 for one without effect, UINT32_MAX for no flag. */
@@ -70,11 +79,51 @@ static bool compile(const struct parser *parser, const char *expression, uint32_
                                            "character %zu): Postfix skips the rule, "
                                            "its addresses are not aliased by it",
                                            (const char *)reason, (size_t)offset + 1);
-        return skip_rule(parser, "bad-pattern", message, "Correct the expression");
+        return complain(parser, "bad-pattern", message, "Correct the expression");
     }
     /* Without JIT support matching still works, only slower. */
     (void)pcre2_jit_compile(rule->code, PCRE2_JIT_COMPLETE);
     return true;
+}
+
+static bool has_letter(const char *expression)
+{
+    for (; *expression != '\0'; expression++) {
+        char folded = text_fold_char(*expression);
+        if (*expression == '\\' && expression[1] != '\0') {
+            expression++;
+        } else if (folded >= 'a' && folded <= 'z') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* (?-i), maybe with other options. */
+static bool has_inline_case(const char *expression)
+{
+    for (const char *c = expression; (c = strstr(c, "(?")) != NULL;) {
+        c += strlen("(?");
+        c += strspn(c, "^imnsxJU");
+        if (*c == '-' && memchr(c, 'i', strcspn(c, "):")) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* At RCPT the address is folded before it is looked up, for delivery it is not. */
+static void check_case(const struct parser *parser, const char *expression,
+                       uint32_t options)
+{
+    bool is_caseless = (options & PCRE2_CASELESS) != 0;
+    if ((!is_caseless && has_letter(expression)) || has_inline_case(expression)) {
+        warn(parser, "case-sensitive-pattern",
+             "The pattern tells capitals from small letters (the flag `i` switches that "
+             "on): an address is compared in small letters when it is accepted, but as it "
+             "was typed when it is delivered, so that mail is bounced or goes elsewhere",
+             "Take out the flag `i` and `(?-i)`: patterns ignore case anyway");
+    }
 }
 
 /* Reads `!/expression/flags`; *text is left behind the flags. */
@@ -85,9 +134,9 @@ static bool parse_expression(const struct parser *parser, char **text, struct ru
         rule->negated ^= *c == '!';
     }
     if (*c == '\0') {
-        return skip_rule(parser, "no-pattern",
-                         "There is no expression: Postfix skips the line",
-                         "Write `/expression/ target`");
+        return complain(parser, "no-pattern",
+                        "There is no expression: Postfix skips the line",
+                        "Write `/expression/ target`");
     }
     char delimiter = *c++;
     char *expression = c;
@@ -98,7 +147,7 @@ static bool parse_expression(const struct parser *parser, char **text, struct ru
         }
     }
     if (*c == '\0') {
-        return skip_rule(
+        return complain(
             parser, "open-pattern",
             "The expression has no closing delimiter: Postfix skips the rule, its "
             "addresses are not aliased by it",
@@ -109,7 +158,7 @@ static bool parse_expression(const struct parser *parser, char **text, struct ru
     for (; *c != '\0' && !text_is_space(*c); c++) {
         uint32_t option = flag_option(*c);
         if (option == UINT32_MAX) {
-            return skip_rule(
+            return complain(
                 parser, "unknown-flag",
                 "There is an unknown flag behind the expression: Postfix skips the "
                 "rule, its addresses are not aliased by it",
@@ -118,7 +167,12 @@ static bool parse_expression(const struct parser *parser, char **text, struct ru
         options ^= option;
     }
     *text = c;
-    return compile(parser, expression, options, rule);
+    if (!compile(parser, expression, options, rule)) {
+        return false;
+    }
+    rule->expression = arena_copy(parser->arena, expression);
+    check_case(parser, expression, options);
+    return true;
 }
 
 static bool parse_result(const struct parser *parser, const char *text, struct rule *rule)
@@ -137,14 +191,14 @@ static bool parse_result(const struct parser *parser, const char *text, struct r
         }
         uint32_t number = piece_reference(&piece);
         if (number == 0 || number > groups) {
-            return skip_rule(
+            return complain(
                 parser, "bad-reference",
                 "The target refers to a group that the expression does not have: "
                 "Postfix skips the rule, its addresses are not aliased by it",
                 "Write ${1} for the first group, and $$ for a dollar sign");
         }
         if (rule->negated) {
-            return skip_rule(
+            return complain(
                 parser, "bad-reference",
                 "The target of a negated rule refers to a group: Postfix skips the "
                 "rule, its addresses are not aliased by it",
@@ -162,6 +216,8 @@ static struct rule *add_rule(const struct parser *parser, const struct rule *rul
     table->rules = arena_grow(parser->arena, table->rules, (size_t)table->count,
                               &table->size, sizeof *table->rules);
     table->rules[table->count] = *rule;
+    table->rules[table->count].inside =
+        parser->open_count > 0 ? parser->open_ifs[parser->open_count - 1] : NO_IF;
     if (rule->code != NULL) {
         uint32_t groups = 0;
         pcre2_pattern_info(rule->code, PCRE2_INFO_CAPTURECOUNT, &groups);
@@ -179,9 +235,15 @@ static void parse_match(struct parser *parser, char *text)
     }
     text = text_trim(text);
     if (*text == '\0') {
-        skip_rule(parser, "empty-result",
-                  "The rule has no target: Postfix answers 451 to every address it matches",
-                  "Write a target, or delete the line");
+        complain(parser, "empty-result",
+                 "The rule has no target: Postfix answers 451 to every address it matches",
+                 "Write a target, or delete the line");
+    }
+    if (line_has_comment(text)) {
+        complain(parser, "comment-in-value",
+                 "A comment behind the targets is none: its words, and the #, are further "
+                 "recipients, whose mail is accepted and bounced",
+                 "Put the comment on a line of its own");
     }
     if (!parse_result(parser, text, &rule)) {
         pcre2_code_free(rule.code);
@@ -198,24 +260,23 @@ static void parse_if(struct parser *parser, char *text)
         return;
     }
     if (*text_trim(text) != '\0') {
-        skip_rule(
-            parser, "text-behind-if",
-            "The text behind the expression of `if` is ignored; if it is the next rule, "
-            "that rule is missing",
-            "Do not indent the lines between `if` and `endif`");
+        warn(parser, "text-behind-if",
+             "The text behind the expression of `if` is ignored; if it is the next rule, "
+             "that rule is missing",
+             "Do not indent the lines between `if` and `endif`");
     }
     parser->open_ifs =
         arena_grow(parser->arena, parser->open_ifs, (size_t)parser->open_count,
                    &parser->open_size, sizeof *parser->open_ifs);
-    parser->open_ifs[parser->open_count++] = parser->table->count;
     add_rule(parser, &rule);
+    parser->open_ifs[parser->open_count++] = parser->table->count - 1;
 }
 
 static void parse_endif(struct parser *parser)
 {
     if (parser->open_count == 0) {
-        skip_rule(parser, "stray-endif", "The `endif` closes no `if`: Postfix ignores it",
-                  "Delete the line, or correct the `if` above it");
+        warn(parser, "stray-endif", "The `endif` closes no `if`: Postfix ignores it",
+             "Delete the line, or correct the `if` above it");
         return;
     }
     int opened = parser->open_ifs[--parser->open_count];
@@ -229,9 +290,9 @@ static void parse_line(struct parser *parser, const struct line *line)
     char *text = text_trim(line->text);
     parser->line = line->number;
     if (line->orphan) {
-        skip_rule(parser, "indented-line",
-                  "The line is indented and continues nothing: Postfix ignores it",
-                  "Begin the line at its first column");
+        complain(parser, "indented-line",
+                 "The line is indented and continues nothing: Postfix ignores it",
+                 "Begin the line at its first column");
     } else if (!pattern_is_alphanumeric(*text)) {
         parse_match(parser, text);
     } else if (text_starts_folded(text, "if") && !pattern_is_alphanumeric(text[2])) {
@@ -239,10 +300,10 @@ static void parse_line(struct parser *parser, const struct line *line)
     } else if (text_starts_folded(text, "endif") && !pattern_is_alphanumeric(text[5])) {
         parse_endif(parser);
     } else {
-        skip_rule(parser, "no-pattern",
-                  "The line is neither a rule nor `if` nor `endif`: Postfix ignores it",
-                  "Write `/expression/ target`; a plain address belongs into "
-                  "postfix-virtual.cf");
+        complain(parser, "no-pattern",
+                 "The line is neither a rule nor `if` nor `endif`: Postfix ignores it",
+                 "Write `/expression/ target`; a plain address belongs into "
+                 "postfix-virtual.cf");
     }
 }
 
@@ -261,11 +322,10 @@ bool pattern_table_parse(struct arena *arena, FILE *stream, const char *file,
     }
     while (parser.open_count > 0) {
         parser.line = (*table)->rules[parser.open_ifs[--parser.open_count]].line;
-        skip_rule(
-            &parser, "open-if",
-            "The `if` has no `endif`: an address that it does not match sees nothing of "
-            "the rest of the file",
-            "Add `endif` behind the rules it is meant for");
+        warn(&parser, "open-if",
+             "The `if` has no `endif`: an address that it does not match sees nothing of "
+             "the rest of the file",
+             "Add `endif` behind the rules it is meant for");
     }
     (*table)->limits = pcre2_match_context_create(NULL);
     if ((*table)->limits == NULL) {

@@ -11,16 +11,18 @@
 
 enum rule_kind { RULE_MATCH, RULE_IF, RULE_ENDIF };
 
-enum { NO_ENDIF = -1 };
+enum { NO_ENDIF = -1, NO_IF = -1 };
 
 struct rule {
     enum rule_kind kind;
     int line;
     bool negated;
     pcre2_code *code;
-    const char *result; /* RULE_MATCH */
-    bool substitutes;   /* result holds references; otherwise $$ is already $ */
-    int endif;          /* RULE_IF: place of the RULE_ENDIF, or NO_ENDIF */
+    const char *expression; /* as written, without delimiters and flags */
+    const char *result;     /* RULE_MATCH */
+    bool substitutes;       /* result holds references; otherwise $$ is already $ */
+    int endif;              /* RULE_IF: place of the RULE_ENDIF, or NO_ENDIF */
+    int inside;             /* place of the RULE_IF round it, or NO_IF */
 };
 
 struct pattern_table {
@@ -32,6 +34,22 @@ struct pattern_table {
     pcre2_match_context *limits;
     const char *file;
 };
+
+/* One look-up: the subject and PCRE2's workspace for it. */
+struct lookup {
+    const struct pattern_table *table;
+    const char *address;
+    size_t length;
+    pcre2_match_data *data;
+    int error; /* PCRE2's, when a match could not be decided */
+};
+
+void lookup_begin(struct lookup *lookup, const struct pattern_table *table,
+                  const char *address);
+void lookup_end(struct lookup *lookup);
+
+/* The rule alone, its negation counted in. */
+bool lookup_matches(struct lookup *lookup, const struct rule *rule);
 
 struct piece {
     const char *text;

@@ -25,8 +25,8 @@ struct question {
 /* Strings live at least as long as the arena of the resolution. */
 struct answer {
     enum answer_kind kind;
-    const char *value;  /* FOUND: table value or account, else NULL */
-    int line;           /* FOUND: where it stands in its file, 0 when it does not say */
+    const char *value; /* FOUND: table value or account, else NULL */
+    int line; /* FOUND, and FAILED at one line: where in its file, 0 when it does not say */
     const char *reason; /* FAILED: why, for the log */
 };
 

@@ -307,13 +307,34 @@ class Check(CommandCase):
 
     def test_all_faults_of_the_configuration(self):
         self.write_config("rubbish\nquota.timout = 1s\nstates = -1\n")
-        findings = {finding["line"]: finding for finding in self.findings(status=1)}
+        findings = {finding["line"]: finding for finding in self.findings(status=1)
+                    if finding["file"] == str(self.config)}
         self.assertEqual([findings[line]["code"] for line in (1, 2, 3)], ["bad-line", "unknown-option", "bad-value"])
         self.assertEqual({findings[line]["file"] for line in (1, 2, 3)}, {str(self.config)})
         self.assertEqual(findings[2]["remedy"], "did you mean quota.timeout?")
         text = self.foregate("check", status=1)
-        self.assertIn(f"{self.config}:2: error: there is no option quota.timout\n    did you mean quota.timeout?\n",
-                      text)
+        self.assertIn(f"{self.config}:2: error: there is no option quota.timout [unknown-option]\n"
+                      "    did you mean quota.timeout?\n", text)
+
+    def test_contradictions_between_lines(self):
+        findings = self.findings(status=1)
+        self.assertEqual([(finding["file"], finding["line"], finding["code"]) for finding in findings
+                          if finding["severity"] == "error"],
+                         [("postfix-virtual.cf", 3, "dangling-target"), ("postfix-virtual.cf", 4, "loop")])
+        for file in {finding["file"] for finding in findings}:
+            lines = [finding["line"] for finding in findings if finding["file"] == file]
+            self.assertEqual(lines, sorted(lines))
+        text = self.foregate("check", status=1)
+        self.assertIn("postfix-virtual.cf:4: error: The aliases lead round in a circle: loop1@example.com -> "
+                      "loop2@example.com -> loop1@example.com: ", text)
+        self.assertRegex(text, r" \[loop\]\n    Break the circle: ")
+        self.assertRegex(text, r"\nerrors: 2, warnings: \d+\n$")
+
+    def test_of_very_many_findings_some_are_shown(self):
+        lines = "".join(f"n{i}@example.com gone@example.com\n" for i in range(1234))
+        self.write_volume({"postfix-virtual.cf": lines})
+        self.assertEqual(sum(finding["code"] == "dangling-target" for finding in self.findings(status=1)), 1000)
+        self.assertRegex(self.foregate("check", status=1), r"\nnot shown: 234 more .*\n(.*\n)?errors: 1234, ")
 
     def test_a_directory_that_does_not_load(self):
         self.write_volume({"postfix-virtual.cf": "a@example.com bob@example.com\na@example.com alice@example.com\n"})

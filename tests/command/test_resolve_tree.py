@@ -250,7 +250,7 @@ a b@example.com: error, syntax: """ + self.syntax_reason("a b@example.com") + "\
                      self.foregate("resolve", "-", input="\n".join(addresses).encode(), status=1)):
             controls = [c for c in text if (ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160]
             self.assertEqual(controls, [])
-            self.assertIn("limit ?", text)
+            self.assertIn("goes to |echo ?]0;title?", text)
 
 
 class Large(TreeCase):

@@ -109,6 +109,10 @@ class Workplace:
         self.play.mkdir()
         (self.folder / "bin").mkdir()
         (self.folder / "bin/foregate").symlink_to(PROGRAM)
+        # The example has mistakes in it, to be found.
+        self.sound = self.folder / "sound"
+        self.sound.mkdir()
+        shutil.copy(self.volume / "postfix-accounts.cf", self.sound)
         for block in blocks("lua"):
             if block.words[1:2] == ["rule"]:
                 (self.rules / f"{block.words[2]}.lua").write_text(block.text)
@@ -172,7 +176,8 @@ class Blocks(Case):
         for block in found:
             with self.subTest(str(block)):
                 self.assertEqual(block.words[1:2], ["rule"], "an example is a whole rule: ```lua rule NAME")
-                result = self.place.foregate("-o", f"rules={SHIPPED} {block.words[2]}", "check")
+                result = self.place.foregate("-o", f"dms.volume={self.place.sound}", "-o",
+                                             f"rules={SHIPPED} {block.words[2]}", "check")
                 self.assertEqual((result.returncode, result.stderr), (0, ""), result.stdout)
 
     def test_all_rules_run_together(self):
@@ -204,7 +209,7 @@ class Blocks(Case):
                         if option["origin"].startswith(str(file))}
                 self.assertEqual(used, set(re.findall(r"(?m)^([a-z][\w.]*) = ", text)))
                 self.assertTrue(all(any(name.startswith(rule + ".") for name in used) for rule in rules))
-                result = self.place.run(PROGRAM, "-c", str(file), "check")
+                result = self.place.run(PROGRAM, "-c", str(file), "-o", f"dms.volume={self.place.sound}", "check")
                 self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
     def test_consoles(self):
@@ -381,6 +386,35 @@ class Tables(Case):
         logged |= set(re.findall(r'log_message\(\s*[^";]*?"(\w+)"', source))
         logged |= set(re.findall(r'log_change\(breaker, "(\w+)"', source))
         self.assertEqual(events, logged)
+
+
+class Findings(unittest.TestCase):
+    """The codes that `foregate check` can print, with their severities, as they stand in the source."""
+
+    CALLS = r'\b(finding_add|finding_add_format|fail|complain|warn|break_setting|fault->code =)[\s(]([^;"]*?)"([a-z-]+)"'
+
+    def codes(self, *patterns):
+        found = {}
+        for path in (path for pattern in patterns for path in sorted((SOURCE / "milter").glob(pattern))):
+            for call, between, code in re.findall(self.CALLS, path.read_text()):
+                severities = {word.lower() for word in re.findall(r"FINDING_(ERROR|WARNING)", between)}
+                found.setdefault(code, set()).update(severities or {"warning" if call == "warn" else "error"})
+        return found
+
+    def test_told_once_with_severity(self):
+        told = {}
+        for document, _, rows in tables("Finding"):
+            for line, (names, severity, *_) in rows:
+                for code in code_spans(names):
+                    self.assertNotIn(code, told, f"{document.path.relative_to(SOURCE)}:{line}")
+                    told[code] = set(severity.split(", "))
+        self.assertEqual(told, self.codes("directory/*.c", "command/check.c", "base/config_*.c"))
+
+    def test_each_has_a_case(self):
+        cases = (SOURCE / "tests/unit/data/lint.cases").read_text()
+        in_c = (SOURCE / "tests/unit/test_lint.c").read_text()
+        tried = set(re.findall(r"(?m)^finding: ([a-z-]+) ", cases)) | set(re.findall(r'"([a-z-]+)", &found', in_c))
+        self.assertEqual(set(self.codes("directory/*.c")) - tried, set())
 
 
 class Servers(Case):

@@ -125,19 +125,23 @@ static void reports_what_is_skipped(void **state)
     static const struct {
         const char *input, *code;
         int line;
+        enum finding_severity severity;
     } cases[] = {
-        {"/a/ x\n/(/ x\n", "bad-pattern", 2},
-        {"/a\n", "open-pattern", 1},
-        {"!\n", "no-pattern", 1},
-        {"word x\n", "no-pattern", 1},
-        {"/a/Q x\n", "unknown-flag", 1},
-        {"/(a)/ $2\n", "bad-reference", 1},
-        {"!/(a)/ $1\n", "bad-reference", 1},
-        {"/a/\n", "empty-result", 1},
-        {"endif\n", "stray-endif", 1},
-        {"# x\nif /a/\n", "open-if", 2},
-        {"if /a/ x\nendif\n", "text-behind-if", 1},
-        {"\n /a/ x\n", "indented-line", 2},
+        {"/a/ x\n/(/ x\n", "bad-pattern", 2, FINDING_ERROR},
+        {"/a\n", "open-pattern", 1, FINDING_ERROR},
+        {"!\n", "no-pattern", 1, FINDING_ERROR},
+        {"word x\n", "no-pattern", 1, FINDING_ERROR},
+        {"/a/Q x\n", "unknown-flag", 1, FINDING_ERROR},
+        {"/(a)/ $2\n", "bad-reference", 1, FINDING_ERROR},
+        {"!/(a)/ $1\n", "bad-reference", 1, FINDING_ERROR},
+        {"/a/\n", "empty-result", 1, FINDING_ERROR},
+        {"/a/ x #y\n", "comment-in-value", 1, FINDING_ERROR},
+        {"endif\n", "stray-endif", 1, FINDING_WARNING},
+        {"# x\nif /a/\n", "open-if", 2, FINDING_WARNING},
+        {"if /a/ x\nendif\n", "text-behind-if", 1, FINDING_WARNING},
+        {"\n /a/ x\n", "indented-line", 2, FINDING_ERROR},
+        {"/a/i x\n", "case-sensitive-pattern", 1, FINDING_WARNING},
+        {"if /(?s-i)a/\nendif\n", "case-sensitive-pattern", 1, FINDING_WARNING},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -149,7 +153,7 @@ static void reports_what_is_skipped(void **state)
             fail_msg("%s: %zu findings, first %s", cases[i].input, findings.count,
                      findings.count > 0 ? findings.entries[0].code : "none");
         }
-        assert_int_equal(findings.entries[0].severity, FINDING_WARNING);
+        assert_int_equal(findings.entries[0].severity, cases[i].severity);
         arena_free(&arena);
     }
 }
