@@ -118,8 +118,7 @@ bool dms_parse_aliases(struct snapshot *snapshot, FILE *stream,
             has_root = true;
         }
         if (line.orphan) {
-            finding_add(findings, FINDING_ERROR, "indented-line", DMS_ALIASES,
-                        line.number,
+            finding_add(findings, FINDING_ERROR, "indented-line", DMS_ALIASES, line.number,
                         "The line is indented: Postfix takes it for more targets of root, "
                         "whose line docker-mailserver writes in front of this file",
                         "Begin the line at its first column");

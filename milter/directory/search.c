@@ -173,6 +173,7 @@ static const char *write_address(struct search *search, const struct search_step
 static const char *name_key(const struct search *search, const struct search_step *step)
 {
     size_t length = step->without_detail ? search->base_length : search->local_length;
+    assert(search->buffer != NULL && search->folded != NULL);
     memcpy(search->buffer, search->folded, length);
     search->buffer[length] = '\0';
     return search->buffer;
