@@ -57,7 +57,9 @@ static void parse_line(struct snapshot *snapshot, struct arena *scratch,
     struct tokens tokens = {0};
     tokens_scan(scratch, line->text, &tokens);
     size_t colon = tokens_find(&tokens, ':');
-    if (colon == 0 || colon + 1 >= tokens.count) {
+    /* A comment is kept as the value: the alias is there, and leads to nobody. */
+    bool only_comment = colon + 1 == tokens.count && strchr(line->text, '(') != NULL;
+    if (colon == 0 || (colon + 1 >= tokens.count && !only_comment)) {
         if (tokens.count > 0) {
             finding_add(findings, FINDING_ERROR, "no-value", DMS_ALIASES, line->number,
                         "The line is not `name: target`: Postfix ignores it",
@@ -82,8 +84,9 @@ static void parse_line(struct snapshot *snapshot, struct arena *scratch,
         return;
     }
     struct tokens targets = tokens_slice(&tokens, colon + 1, tokens.count);
-    add_alias(snapshot, tokens_internal(scratch, &name), tokens_external(scratch, &targets),
-              line->number, findings);
+    add_alias(snapshot, tokens_internal(scratch, &name),
+              only_comment ? "," : tokens_external(scratch, &targets), line->number,
+              findings);
 }
 
 static void add_root(struct snapshot *snapshot, const char *more)

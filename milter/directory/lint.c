@@ -60,6 +60,7 @@ void lint_snapshot_within(const struct snapshot *snapshot, size_t lookups,
     lint_quotas(&lint);
     report_limits(&lint);
     table_deinit(&lint.account_domains);
+    table_deinit(&lint.domain_kinds);
     arena_free(&lint.scratch);
     arena_free(&lint.arena);
 }

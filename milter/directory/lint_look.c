@@ -10,7 +10,7 @@
 
 /* Patterns that cost as much as a look-up in a table; and what a question of the resolver
  * costs, with what it does about the answer; and a pattern that gives up. */
-enum { PATTERNS_A_LOOKUP = 4, RESOLVE_COST = 4, GIVEN_UP_COST = 20000 };
+enum { PATTERNS_A_LOOKUP = 2, RESOLVE_COST = 4, GIVEN_UP_COST = 20000 };
 
 /* One question. */
 static struct answer ask(struct lint *lint, const struct question *question, size_t cost)
@@ -73,16 +73,30 @@ const struct expansion *lint_resolve(struct lint *lint, const char *internal)
     return resolve_result(resolve);
 }
 
+static enum lint_domain find_domain(struct lint *lint, const char *internal)
+{
+    struct lint_step step = lint_search(lint, SEARCH_DOMAIN, internal);
+    return step.kind != ANSWER_FOUND          ? LINT_FOREIGN
+           : step.question == QUESTION_DOMAIN ? LINT_MANAGED
+                                              : LINT_ALIASES_ONLY;
+}
+
 enum lint_domain lint_domain(struct lint *lint, const char *internal)
 {
     const char *at = strrchr(internal, '@');
     if (at == NULL || local_has_domain(&lint->snapshot->settings, at + 1)) {
         return LINT_LOCAL;
     }
-    struct lint_step step = lint_search(lint, SEARCH_DOMAIN, internal);
-    return step.kind != ANSWER_FOUND          ? LINT_FOREIGN
-           : step.question == QUESTION_DOMAIN ? LINT_MANAGED
-                                              : LINT_ALIASES_ONLY;
+    const char *domain = text_fold_copy(lint->scratch, at + 1);
+    struct table_entry known;
+    if (table_find(&lint->domain_kinds, domain, &known)) {
+        return (enum lint_domain)known.line;
+    }
+    enum lint_domain kind = find_domain(lint, internal);
+    if (lint->budget > 0) {
+        table_add(&lint->domain_kinds, domain, "", (int)kind);
+    }
+    return kind;
 }
 
 bool lint_has_accounts(const struct lint *lint, const char *domain)

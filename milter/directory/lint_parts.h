@@ -18,6 +18,7 @@ struct lint {
     struct arena *arena;          /* for the whole run */
     struct arena *scratch;        /* for one address, alias or rule */
     struct table account_domains; /* domain -> "", line of its first account */
+    struct table domain_kinds;    /* domain -> "", its lint_domain for a line */
     size_t budget;                /* look-ups that are left */
     struct key_set *loops;        /* places of the loops that were reported */
     int slow_line;                /* of a pattern that gave up, or 0 */

@@ -144,15 +144,36 @@ static void report(struct lint *lint, const struct pattern_rule *rule, const cha
     }
 }
 
+/* Often many rules have the same targets: nothing new in them when nothing was wrong. */
+struct last_result {
+    const char *text;
+    bool leads_on;
+};
+
+static bool has_targets(struct lint *lint, struct lint_value *value,
+                        struct last_result *last)
+{
+    if (last->text != NULL && strcmp(last->text, value->value) == 0) {
+        return last->leads_on;
+    }
+    size_t before =
+        lint->findings->counts[FINDING_ERROR] + lint->findings->counts[FINDING_WARNING];
+    last->leads_on = lint_targets(lint, value);
+    bool is_clean = before == lint->findings->counts[FINDING_ERROR] +
+                                  lint->findings->counts[FINDING_WARNING];
+    last->text = is_clean ? value->value : NULL;
+    return last->leads_on;
+}
+
 /* Where the rule leads, tried with an address that it matches. */
 static void check_targets(struct lint *lint, const struct pattern_rule *rule,
-                          const char *sample)
+                          const char *sample, struct last_result *last)
 {
     struct lint_value value = {.file = DMS_REGEXP,
                                .line = rule->line,
                                .name = "The pattern",
                                .value = rule->result};
-    bool leads_on = rule->substitutes || lint_targets(lint, &value);
+    bool leads_on = rule->substitutes || has_targets(lint, &value, last);
     if (leads_on && address_is_plain(sample) && matches(lint, rule, sample)) {
         struct lint_step step = lint_search(lint, SEARCH_ALIASES, sample);
         if (step.kind == ANSWER_FOUND && step.match == MATCH_PATTERN &&
@@ -171,12 +192,13 @@ void lint_patterns(struct lint *lint)
     struct probes probes = {0};
     make_probes(lint, &probes);
     struct pattern_rule rule;
+    struct last_result last = {0};
     int cursor = 0;
     while (pattern_table_next(patterns, &cursor, &rule)) {
         const char *sample = pattern_sample(lint->scratch, rule.expression);
         report(lint, &rule, find_foreign(lint, &rule, sample, &probes),
                find_foreign_domain(lint, &rule, sample), find_longer(lint, &rule, sample));
-        check_targets(lint, &rule, sample);
+        check_targets(lint, &rule, sample, &last);
         arena_reset(lint->scratch);
     }
 }

@@ -65,7 +65,7 @@ static void set_names(struct local_delivery *delivery, struct local_item *item)
     char *name = arena_copy_bytes(delivery->arena, item->internal, length);
     text_fold(name);
     size_t base = address_split(name, delivery->settings->rules.delimiters);
-    bool dropped = strchr(name + base, '/') != NULL;
+    bool dropped = base < length && strchr(name + base + 1, '/') != NULL;
     size_t count = 0;
     if (!dropped) {
         item->names[count++] = name;

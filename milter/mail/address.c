@@ -76,8 +76,7 @@ static bool is_dot_string(const char *text, size_t length)
     return true;
 }
 
-void address_write_external(char *buffer, const char *local_part, size_t length,
-                            const char *domain)
+static size_t write_quoted(char *buffer, const char *local_part, size_t length)
 {
     size_t used = 0;
     bool quoted = !is_dot_string(local_part, length);
@@ -94,10 +93,41 @@ void address_write_external(char *buffer, const char *local_part, size_t length,
     if (quoted) {
         buffer[used++] = '"';
     }
+    return used;
+}
+
+static size_t write_text(char *buffer, const char *text, size_t length)
+{
+    memcpy(buffer, text, length);
+    return length;
+}
+
+void address_write_external(char *buffer, const char *local_part, size_t length,
+                            const char *domain)
+{
+    size_t used = 0;
+    bool may_have_route = length > 0 ? local_part[0] == '@' : domain != NULL;
+    if (may_have_route) {
+        /* What begins like a source route stays without quotes. */
+        const char *colon = length > 0 ? memchr(local_part, ':', length) : NULL;
+        if (colon != NULL) {
+            size_t route = (size_t)(colon - local_part) + 1;
+            used = write_text(buffer, local_part, route);
+            local_part += route;
+            length -= route;
+        } else if (domain != NULL && (colon = strchr(domain, ':')) != NULL) {
+            used = write_text(buffer, local_part, length);
+            buffer[used++] = '@';
+            used += write_text(buffer + used, domain, (size_t)(colon - domain) + 1);
+            local_part = colon + 1;
+            length = strlen(local_part);
+            domain = NULL;
+        }
+    }
+    used += write_quoted(buffer + used, local_part, length);
     if (domain != NULL) {
         buffer[used++] = '@';
-        memcpy(buffer + used, domain, strlen(domain));
-        used += strlen(domain);
+        used += write_text(buffer + used, domain, strlen(domain));
     }
     buffer[used] = '\0';
 }

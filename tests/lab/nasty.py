@@ -69,11 +69,13 @@ class Generator:
         return self._random.choices([function for _, function in weighted], [weight for weight, _ in weighted])[0]()
 
     def case(self, count):
-        while breaks_postfix(case := self._case(count)):
+        """A volume and so many addresses; the volume does not depend on how many."""
+        while breaks_postfix(case := self._volume()):
             pass
+        case.addresses = [self.question() for _ in range(count)]
         return case
 
-    def _case(self, count):
+    def _volume(self):
         self.delimiter = self.pick(DELIMITERS)
         self.names = self._random.sample(NAMES, self._random.randint(3, 6)) + \
             self._random.sample(SPECIAL_NAMES, self._random.randint(1, 4))
@@ -88,7 +90,7 @@ class Generator:
             files[REGEXP] = self.regexp()
         if self.chance(50):
             files[LOCAL] = self.local_aliases()
-        return Case(self.delimiter, files, [self.question() for _ in range(count)])
+        return Case(self.delimiter, files)
 
     # Addresses
 
@@ -133,6 +135,8 @@ class Generator:
             (1, lambda: f"{name}@{domain}.."),
             (4, lambda: f"@relay.test:{name}@{domain}"),
             (1, lambda: f"@relay.test,@{domain}:{name}@{domain}"),
+            (2, lambda: f'"@relay.test:{name}"@{domain}'),
+            (1, lambda: f'"@relay.test:{name} {other}"@{domain}'),
             (3, lambda: f"{name}%{domain}"),
             (3, lambda: f"{name}%{domain}@{host}"),
             (2, lambda: f"{name}%{domain}@{self.pick(self.domains)}"),
@@ -253,6 +257,8 @@ class Generator:
         value = targets[0]
         for target in targets[1:]:
             value += self.pick([", ", ", ", ",", " ", "\t", ",,", " , ", "; ", "\n "]) + target
+        if value.startswith("@"):  # a comment in what becomes a domain would stay there; Foregate drops it
+            value = value.replace("(", "").replace(")", "")
         return value
 
     def entry(self, key, value):

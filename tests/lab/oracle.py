@@ -114,11 +114,12 @@ BAD_SYNTAX, FAILED = 1 << 2, 1 << 3
 CLASS_LOCAL, CLASS_ALIAS, CLASS_MAILBOX = 1 << 8, 1 << 9, 1 << 10
 
 # The end of mail for one recipient in the log, and what of it is a bounce for more than want of a user.
-DELIVERY = re.compile(r": (\w+): to=<(.*?)>, (?:orig_to=<.*?>, )?relay=.* status=(sent|bounced|deferred) \((.*)\)$",
-                      re.M)
+DELIVERY = re.compile(r": (\w+): (to=<.*)$", re.M)
+END = re.compile(r"to=<(.*?)>, (?:orig_to=<.*?>, )?relay=.* status=(sent|bounced|deferred) \((.*)\)")
 FORWARDED = re.compile(r"forwarded as (\w+)\)?$", re.M)
 REMOVED = re.compile(r"/qmgr\[\d+\]: (\w+): removed$", re.M)
 BAD_ADDRESS = re.compile(r"bad recipient address syntax: (.*)$")
+STUCK, TORN = "it stays in the queue", "the log does not show all of it"
 KEPT = re.compile(r"mail to (file|command) is restricted$|mail system configuration error$")
 
 SPECIALS = re.compile(r'[()<>@,;:\\"\[\]\x00-\x20\x7f]')
@@ -137,7 +138,8 @@ class Recipient:
 @dataclass(frozen=True)
 class Answer:
     """error: alias (a loop, or too large), table, syntax, or stuck (in the queue, since local delivery cannot say where
-    to); with the status `relay` it is not told. Behind local delivery the order of recipients means nothing."""
+    to); with the status `relay` it is not told. Behind local delivery the order of recipients means nothing, and they
+    are None when an address is too long for the log."""
     status: str             # ok, unknown, relay, error, as `foregate resolve` says it
     error: str = None
     recipients: tuple = ()
@@ -146,6 +148,8 @@ class Answer:
     def __str__(self):
         if self.error:
             return f"({self.status}, {self.error})"
+        if self.recipients is None:
+            return f"({self.status}, too long to tell)"
         if self.status == "ok":
             return " | ".join(map(str, self.recipients))
         return f"({self.status}{'; trusted client: ' if self.recipients else ''}" \
@@ -161,7 +165,15 @@ def _internal(address):
 
 
 def external(internal):
-    """An address with quotes where its local-part needs them, as Postfix writes it."""
+    """An address with quotes where its local-part needs them, as Postfix writes it. What looks like a source route,
+    and was quoted when it came in, stays without."""
+    route, colon, rest = internal.partition(":")
+    if internal.startswith("@") and colon:
+        return route + colon + _quoted(rest)
+    return _quoted(internal)
+
+
+def _quoted(internal):
     local, at, domain = internal.rpartition("@")
     if not at:
         local, domain = internal, ""
@@ -415,16 +427,20 @@ class _Postfix:
         return internal and flags & CLASS_LOCAL and not flags & BAD_SYNTAX and not fold(to).startswith("double-bounce@")
 
     def _deliver(self, addresses):
-        """Delivers to each, as far as it is for the host. [what came of it], None where it stays in the queue."""
+        """Delivers to each, as far as it is for the host. [what came of it], see _follow."""
         if not addresses:
             return []
         lines = [line for address in addresses for line in ("MAIL FROM:<>", rcpt(address), "DATA", ".")]
         replies = self._opened(_Chat(self._public("deliver"))).say(lines)[3::4]
         roots = [re.fullmatch(r"250 .*: queued as (\w+)", reply).group(1) for reply in replies]
         wait_until(lambda: self._are_done(roots), LIMIT_S, "local delivery", 0.005)
-        self._ends = {}
-        for message, to, status, text in DELIVERY.findall(self._log_text()):
-            self._ends.setdefault(message, []).append((to, status, text))
+        self._ends, self._torn = {}, set()
+        for message, line in DELIVERY.findall(self._log_text()):
+            end = END.fullmatch(line)
+            if end:
+                self._ends.setdefault(message, []).append(end.groups())
+            else:
+                self._torn.add(message)
         return [self._follow(root) for root in roots]
 
     def _are_done(self, roots):
@@ -436,16 +452,18 @@ class _Postfix:
         return done.issuperset(roots) and done.issuperset(FORWARDED.findall(text))
 
     def _follow(self, message):
-        """Addresses (internal) whose mail went on or was kept, and Recipients that are to get none."""
+        """Addresses (internal) whose mail went on or was kept, and Recipients that are to get none. STUCK, TORN."""
         if message in self._stuck:
-            return None
+            return STUCK
+        if message in self._torn:
+            return TORN
         ends = []
         for to, status, text in self._ends.get(message, []):
             forwarded, bad = FORWARDED.search(text), BAD_ADDRESS.search(text)
             if forwarded:
                 more = self._follow(forwarded.group(1))
-                if more is None:
-                    return None
+                if more in (STUCK, TORN):
+                    return more
                 ends += more
             elif bad:
                 ends.append(Recipient(external(bad.group(1)), "unknown"))
@@ -457,8 +475,12 @@ class _Postfix:
 
     def _judge(self, status, error, envelope, behind):
         """behind: what local delivery made of it, when it had to do with it."""
-        if error or behind is None:
-            return Answer(status) if status == "relay" else Answer("error", error or "stuck")
+        if behind == STUCK:
+            error = "stuck"
+        if error:
+            return Answer(status) if status == "relay" else Answer("error", error)
+        if behind == TORN:
+            return Answer(status, None, None)
         ordered = not any(map(self._is_at_host, envelope))
         ends = envelope if ordered else behind
         self._find_boxes([end for end in ends if isinstance(end, str)])
@@ -483,6 +505,9 @@ class _Postfix:
         routed = dict(map(self._rewriter.resolve, recipients))
         new = [to for to, flags in routed.items()
                if flags & CLASS_MAILBOX and not flags & BAD_SYNTAX and to not in self._boxes]
+        # smtpd would take off a source route, which delivery does not.
+        self._boxes.update((to, None) for to in new if to.startswith("@"))
+        new = [to for to in new if to not in self._boxes]
         for to, reply in zip(new, self._account.say([rcpt(external(to)) for to in new])):
             found = re.search(r"^554 .*: account (\d+)$", reply)
             if not found and not reply.startswith("550"):

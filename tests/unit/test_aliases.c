@@ -75,7 +75,7 @@ static void reads_lines_as_postalias(void **state)
         {"no colon", "a b\nc: d\n", ROOT "2 c=d;1!no-value;"},
         {"colon in quotes only", "\"a: b\"\n", ROOT "1!no-value;"},
         {"nothing before the colon", ": a\n", ROOT "1!no-value;"},
-        {"nothing behind it", "a:\nb: (c)\n", ROOT "1!no-value;2!no-value;"},
+        {"nothing behind it", "a:\nb: (c)\n", ROOT "2 b=,;1!no-value;"},
         {"a comma alone is a value", "a: ,\n", ROOT "1 a=,;"},
         {"so are quotes", "a: \"\"\n", ROOT "1 a=\"\";"},
         {"domain", "a@x.test: b\n", ROOT "1!alias-with-domain;"},
