@@ -166,15 +166,18 @@ static bool is_new_place(struct walk *walk, const struct lint_member *member)
 /* Follows all targets of an address, the first ones first. True: a loop was reported. */
 static bool follow(struct walk *walk, const char *internal)
 {
-    if (walk->depth == SLOT_DEPTH_MAX || walk->nodes++ >= NODES_MAX) {
+    if (walk->depth == SLOT_DEPTH_MAX || walk->nodes++ >= NODES_MAX ||
+        strlen(internal) > SLOT_ADDRESS_BYTES_MAX) {
         return false;
     }
+    struct lint *lint = walk->lint;
+    lint->budget -= lint->budget < LINT_RESOLVE_COST ? lint->budget : LINT_RESOLVE_COST;
     struct node *node = &walk->path[walk->depth++];
     *node = (struct node){.internal = internal};
     bool is_new = key_set_add(walk->seen, internal);
     bool found = !is_new && walk->places == NULL && report_circle(walk);
     if (is_new) {
-        const char **targets = targets_of(walk->lint, node);
+        const char **targets = targets_of(lint, node);
         found =
             targets != NULL && !is_new_place(walk, &node->member) && report_circle(walk);
         for (size_t i = 0; !found && targets != NULL && targets[i] != NULL; i++) {

@@ -8,9 +8,10 @@
 
 #include <string.h>
 
-/* Patterns that cost as much as a look-up in a table; and what a question of the resolver
- * costs, with what it does about the answer; and a pattern that gives up. */
-enum { PATTERNS_A_LOOKUP = 2, RESOLVE_COST = 4, GIVEN_UP_COST = 20000 };
+/* In look-ups of a table: how many patterns cost one; what a question of the resolver about
+ * a local alias costs, with what is done about the answer; and what a pattern that gives up
+ * does. */
+enum { PATTERNS_A_LOOKUP = 2, LOCAL_COST = 12, GIVEN_UP_COST = 20000 };
 
 /* One question. */
 static struct answer ask(struct lint *lint, const struct question *question, size_t cost)
@@ -64,7 +65,8 @@ const struct expansion *lint_resolve(struct lint *lint, const char *internal)
     struct resolve *resolve = resolve_begin(lint->scratch, &address, settings);
     const struct question *question;
     while ((question = resolve_next(resolve)) != NULL) {
-        struct answer answer = ask(lint, question, RESOLVE_COST);
+        size_t cost = question->kind == QUESTION_LOCAL ? LOCAL_COST : LINT_RESOLVE_COST;
+        struct answer answer = ask(lint, question, cost);
         if (lint->budget == 0) {
             return NULL;
         }

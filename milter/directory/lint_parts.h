@@ -24,6 +24,10 @@ struct lint {
     int slow_line;                /* of a pattern that gave up, or 0 */
 };
 
+/* What a question of the resolver costs of the budget, with what it does about the answer.
+ */
+enum { LINT_RESOLVE_COST = 6 };
+
 /* What a look-up of one address found first. Strings live in scratch or the snapshot. */
 struct lint_step {
     enum answer_kind kind; /* FAILED also when the budget is spent: nothing is known */

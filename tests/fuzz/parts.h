@@ -126,7 +126,8 @@ static inline void check_findings(const struct finding_list *findings)
 {
     size_t all =
         finding_count(findings, FINDING_ERROR) + finding_count(findings, FINDING_WARNING);
-    assert(findings->count == (all < FINDINGS_KEPT_MAX ? all : FINDINGS_KEPT_MAX));
+    assert(all <= FINDINGS_KEPT_MAX ? findings->count == all
+                                    : findings->count >= FINDINGS_KEPT_MAX);
     for (size_t i = 0; i < findings->count; i++) {
         const struct finding *finding = &findings->entries[i];
         assert(finding->code[0] != '\0' && finding->file[0] != '\0' && finding->line > 0);
