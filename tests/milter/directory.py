@@ -356,7 +356,8 @@ def changes_under_load():
                 number += 1
                 word = "ab"[number % 2]
                 program.write_volume("postfix-virtual.cf", with_alias(
-                    f"{word}1@example.com full@example.com\n{word}2@example.com full@example.com"))
+                    # The number: else looks that keep step with the writes see one and the same state.
+                    f"# {number}\n{word}1@example.com full@example.com\n{word}2@example.com full@example.com"))
                 stop.wait(0.05)
 
         position = program.log_position
