@@ -11,17 +11,19 @@
 
 static bool has_space(const char *text)
 {
-    while (*text != '\0' && !text_is_space(*text)) {
-        text++;
-    }
-    return *text != '\0';
+    return text[strcspn(text, " \t\r\n\v\f")] != '\0';
 }
 
-/* Dovecot's auth_username_chars, with the letters folded. */
+/* Of Dovecot's auth_username_chars, with the letters folded. */
+static bool is_login_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '.' || c == '-' || c == '_' || c == '@';
+}
+
 static bool has_foreign_character(const char *login)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_@";
-    while (*login != '\0' && strchr(allowed, text_fold_char(*login)) != NULL) {
+    while (is_login_character(*login)) {
         login++;
     }
     return *login != '\0';

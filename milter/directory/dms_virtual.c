@@ -12,17 +12,19 @@
  * when a quote stays open. */
 static char *find_key_end(char *text)
 {
+    static const char special[] = "\\\" \t\r\n\v\f";
     bool quoted = false;
-    for (; *text != '\0'; text++) {
-        if (*text == '\\') {
+    for (text += strcspn(text, special); *text != '\0'; text += strcspn(text, special)) {
+        if (*text == '"') {
+            quoted = !quoted;
+        } else if (*text == '\\') {
             if (*++text == '\0') {
                 break;
             }
-        } else if (text_is_space(*text) && !quoted) {
+        } else if (!quoted) {
             break;
-        } else if (*text == '"') {
-            quoted = !quoted;
         }
+        text++;
     }
     return quoted ? NULL : text;
 }
@@ -90,6 +92,10 @@ void dms_add_domains(struct snapshot *snapshot, struct arena *scratch, const cha
 {
     const char *at = strchr(name, '@');
     const char *words = at != NULL ? at + 1 : name;
+    if (words[0] != '\0' && words[strcspn(words, "@, \t\r\n\v\f")] == '\0') {
+        table_add_new(&snapshot->domains, words, "", line); /* nearly all */
+        return;
+    }
     words = arena_copy_bytes(scratch, words, strcspn(words, "@"));
     const char *word;
     size_t length;

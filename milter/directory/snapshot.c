@@ -79,6 +79,24 @@ static struct answer find_in(const struct table *table, const char *key)
                                           : (struct answer){.kind = ANSWER_NOT_FOUND};
 }
 
+/* Getting a place of a large table from memory takes as long as all else in a look-up. Who
+ * resolves goes on with the first target of an alias, or when there is none with the
+ * account: so that is under way meanwhile. */
+static struct answer find_alias(const struct snapshot *snapshot, const char *key)
+{
+    struct answer answer = find_in(&snapshot->aliases, key);
+    bool found = answer.kind == ANSWER_FOUND;
+    const char *next = found ? answer.value : key;
+    if (next[0] != '@') {
+        uint32_t hash = table_hash(next, found ? strcspn(next, ", \t") : strlen(next));
+        table_expect(&snapshot->accounts, hash);
+        if (found) {
+            table_expect(&snapshot->aliases, hash);
+        }
+    }
+    return answer;
+}
+
 struct answer snapshot_answer(const struct snapshot *snapshot,
                               const struct question *question, struct arena *arena)
 {
@@ -95,7 +113,7 @@ struct answer snapshot_answer(const struct snapshot *snapshot,
                                      .line = entry.line}
                    : (struct answer){.kind = ANSWER_NOT_FOUND};
     case QUESTION_TABLE:
-        return find_in(&snapshot->aliases, question->key);
+        return find_alias(snapshot, question->key);
     case QUESTION_LOCAL:
         return find_in(&snapshot->local_aliases, question->key);
     case QUESTION_PATTERN:

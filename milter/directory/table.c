@@ -4,8 +4,11 @@
 #include "base/hash.h"
 #include "base/text.h"
 
+#include <assert.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* In front of each key; the value is behind the key's NUL. Places count in units of
  * alignment, so that 32 bits are enough for 16 GiB. */
@@ -14,12 +17,70 @@ struct head {
     uint32_t twin; /* place + 1 of another entry with this key, or 0 */
 };
 
-enum { ALIGNMENT = sizeof(uint32_t), FIRST_SLOTS = 64, FIRST_BYTES = 4096 };
+enum {
+    ALIGNMENT = sizeof(uint32_t),
+    FIRST_SLOTS = 64,
+    FIRST_BYTES = 4096,
+    LARGE_BYTES = 1 << 21, /* a large page of x86-64, and of ARM with pages of 4 KiB */
+};
+
+/* Memory of LARGE_BYTES and more, in multiples of it, is mapped: it goes back to the system
+ * at once, which a thread's memory of the allocator does not, and grows without a copy. It
+ * lies in large pages where there are any: to find out where a page is takes as long as to
+ * get what stands on it. */
+static char *map_aligned(size_t size)
+{
+    assert(size % LARGE_BYTES == 0);
+    char *map = mmap(NULL, size + LARGE_BYTES, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED) {
+        abort();
+    }
+    size_t before = -(uintptr_t)map % LARGE_BYTES;
+    if (before > 0) {
+        munmap(map, before);
+    }
+    munmap(map + before + size, LARGE_BYTES - before);
+    return map + before;
+}
+
+static void free_memory(void *memory, size_t size)
+{
+    if (size < LARGE_BYTES) {
+        free(memory);
+    } else {
+        munmap(memory, size);
+    }
+}
+
+/* Keeps the first old_size bytes, like realloc. */
+static void *grow_memory(void *memory, size_t old_size, size_t size)
+{
+    if (size < LARGE_BYTES) {
+        void *larger = realloc(memory, size);
+        if (larger == NULL) {
+            abort();
+        }
+        return larger;
+    }
+    char *larger = map_aligned(size);
+    if (old_size >= LARGE_BYTES) {
+        if (mremap(memory, old_size, size, MREMAP_MAYMOVE | MREMAP_FIXED, larger) ==
+            MAP_FAILED) {
+            abort();
+        }
+    } else if (old_size > 0) {
+        memcpy(larger, memory, old_size);
+        free(memory);
+    }
+    madvise(larger, size, MADV_HUGEPAGE);
+    return larger;
+}
 
 void table_deinit(struct table *table)
 {
-    free(table->block);
-    free(table->slots);
+    free_memory(table->block, table->size);
+    free_memory(table->slots, table->slot_count * sizeof *table->slots);
     *table = (struct table){0};
 }
 
@@ -69,10 +130,8 @@ static void grow_slots(struct table *table)
         return;
     }
     size_t count = table->slot_count > 0 ? table->slot_count * 2 : FIRST_SLOTS;
-    uint64_t *slots = calloc(count, sizeof *slots);
-    if (slots == NULL) {
-        abort();
-    }
+    uint64_t *slots = grow_memory(NULL, 0, count * sizeof *slots);
+    memset(slots, 0, count * sizeof *slots);
     for (size_t i = 0; i < table->slot_count; i++) {
         uint64_t slot = table->slots[i];
         size_t to = (slot >> 32) & (count - 1);
@@ -83,7 +142,7 @@ static void grow_slots(struct table *table)
             slots[to] = slot;
         }
     }
-    free(table->slots);
+    free_memory(table->slots, table->slot_count * sizeof *slots);
     table->slots = slots;
     table->slot_count = count;
 }
@@ -93,14 +152,14 @@ static void grow_block(struct table *table, size_t needed)
     if (table->size - table->used >= needed) {
         return;
     }
-    size_t size = table->size > 0 ? table->size * 2 : FIRST_BYTES;
-    while (size - table->used < needed) {
+    size_t size = FIRST_BYTES;
+    while (size < table->used || size - table->used < needed) {
         size *= 2;
     }
-    table->block = realloc(table->block, size);
-    if (table->block == NULL || size / ALIGNMENT >= UINT32_MAX) {
+    if (size / ALIGNMENT >= UINT32_MAX) {
         abort();
     }
+    table->block = grow_memory(table->block, table->size, size);
     table->size = size;
 }
 
@@ -164,9 +223,9 @@ bool table_add_new(struct table *table, const char *key, const char *value, int 
 
 void table_seal(struct table *table)
 {
-    char *smaller = table->used > 0 ? realloc(table->block, table->used) : NULL;
-    if (smaller != NULL) {
-        table->block = smaller;
+    /* What was never used of a large one takes no memory. */
+    if (table->used > 0 && table->size < LARGE_BYTES) {
+        table->block = grow_memory(table->block, table->size, table->used);
         table->size = table->used;
     }
 }
@@ -183,6 +242,18 @@ bool table_find(const struct table *table, const char *key, struct table_entry *
     }
     fill_entry(table, (uint32_t)slot - 1, length, entry);
     return true;
+}
+
+uint32_t table_hash(const char *key, size_t length)
+{
+    return hash_key(key, length);
+}
+
+void table_expect(const struct table *table, uint32_t hash)
+{
+    if (table->count > 0) {
+        __builtin_prefetch(&table->slots[hash & (table->slot_count - 1)]);
+    }
 }
 
 bool table_find_twin(const struct table *table, struct table_entry *entry)
@@ -219,14 +290,34 @@ static bool next_first(const struct table *table, size_t *cursor, struct table_e
     return more;
 }
 
+/* The entry of this key; first looks where the one before was found: two tables of nearly
+ * the same keys have most of them in the same order. */
+static bool find_near(const struct table *table, const char *key, size_t *cursor,
+                      struct table_entry *entry)
+{
+    size_t next = *cursor;
+    if (table->twins == 0 && table_next(table, &next, entry) &&
+        strcmp(entry->key, key) == 0) {
+        *cursor = next;
+        return true;
+    }
+    if (!table_find(table, key, entry)) {
+        return false;
+    }
+    *cursor = entry->place * ALIGNMENT;
+    table_next(table, cursor, entry);
+    return true;
+}
+
 struct table_change table_compare(const struct table *old, const struct table *new)
 {
     struct table_change change = {0};
     size_t cursor = 0;
+    size_t near = 0;
     struct table_entry entry;
     struct table_entry before;
     while (next_first(new, &cursor, &entry)) {
-        if (!table_find(old, entry.key, &before)) {
+        if (!find_near(old, entry.key, &near, &before)) {
             change.added++;
         } else if (strcmp(entry.value, before.value) != 0) {
             change.changed++;

@@ -42,6 +42,10 @@ void table_seal(struct table *table);
 /* The first entry with this key, which is in small letters; false: there is none. */
 bool table_find(const struct table *table, const char *key, struct table_entry *entry);
 
+/* A key will be looked for soon: begins to get its place from memory. */
+uint32_t table_hash(const char *key, size_t length);
+void table_expect(const struct table *table, uint32_t hash);
+
 /* The other entries of the same key, in no order. */
 bool table_find_twin(const struct table *table, struct table_entry *entry);
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -108,6 +109,36 @@ static void check_change(const struct table *old, const struct table *new, size_
     assert_int_equal(change.changed, changed);
 }
 
+/* Small, then one so large that it has memory of its own, and small ones behind it. */
+static void holds_large_values(void **state)
+{
+    (void)state;
+
+    enum { VALUE_BYTES = 5 << 20 };
+    struct table table = {0};
+    struct table_entry entry;
+    char *value = malloc(VALUE_BYTES + 1);
+    assert_non_null(value);
+    memset(value, 'v', VALUE_BYTES);
+    value[VALUE_BYTES] = '\0';
+    table_expect(&table, table_hash("a", 1));
+    fill(&table, 0, 10);
+    assert_true(table_add(&table, "large", value, 1));
+    fill(&table, 10, 20);
+    assert_true(table_add(&table, "larger", value, 2));
+    table_seal(&table);
+    fill(&table, 20, 30);
+    table_expect(&table, table_hash("larger", strlen("larger")));
+    assert_true(table_find(&table, "larger", &entry));
+    assert_string_equal(entry.value, value);
+    assert_true(table_find(&table, "large", &entry));
+    assert_string_equal(entry.value, value);
+    assert_true(table_find(&table, "key0@example.com", &entry));
+    assert_true(table_find(&table, "key29@example.com", &entry));
+    table_deinit(&table);
+    free(value);
+}
+
 static void compares(void **state)
 {
     (void)state;
@@ -122,6 +153,13 @@ static void compares(void **state)
     table_add(&new, "key1@example.com", "other", 1);
     check_change(&old, &new, 1, 1, 1);
     check_change(&new, &old, 1, 1, 1);
+    struct table reversed = {0};
+    for (int i = 9; i >= 0; i--) {
+        fill(&reversed, i, i + 1);
+    }
+    check_change(&old, &reversed, 0, 0, 0);
+    check_change(&new, &reversed, 1, 1, 1);
+    table_deinit(&reversed);
     /* Of twins the first counts, in both. */
     table_add(&new, "key5@example.com", "other", 2);
     table_add(&old, "key5@example.com", "another", 3);
@@ -140,6 +178,7 @@ int main(void)
         cmocka_unit_test(finds_what_was_added),
         cmocka_unit_test(keeps_order_and_odd_entries),
         cmocka_unit_test(tells_twins),
+        cmocka_unit_test(holds_large_values),
         cmocka_unit_test(compares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
