@@ -197,8 +197,7 @@ static void take_target(struct local_delivery *delivery, struct arena *scratch,
     const char *at = strrchr(item.internal, '@');
     const char *domain = at != NULL ? at + 1 : "";
     bool is_local = local_has_domain(delivery->settings, domain);
-    bool lacks_domain = completed[0] != '\0' && completed[strlen(completed) - 1] == '@';
-    if (lacks_domain || begins_with(item.internal, '-') ||
+    if (begins_with(item.internal, '-') ||
         (!is_local && !address_domain_is_valid(domain))) {
         item.is_ending = true;
         item.kind = LOCAL_BOUNCED;
