@@ -264,8 +264,13 @@ static bool read_address(struct header_parser *parser, const struct words *words
     if (!read_domain(parser)) {
         return false;
     }
+    /* Within quotes no route to a header, but Postfix takes it for one. */
+    const char *address = parser->local_part.data;
+    if (address[0] == '@' && strchr(address, ':') != NULL) {
+        return complain(parser, place, "quoted source route");
+    }
     /* Signs like `@`, `%` or `!` behind the first `@` lead some programs elsewhere. */
-    return address_domain_is_valid(parser->local_part.data + length + 1) ||
+    return address_domain_is_valid(address + length + 1) ||
            complain(parser, place, "domain that is not valid");
 }
 

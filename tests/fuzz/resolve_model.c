@@ -87,13 +87,10 @@ static bool is_special(const char *target)
     return strchr("/|~", target[0]) != NULL || text_starts_folded(target, ":include:");
 }
 
-static bool is_bad(struct model *model, const char *external, const char *routed)
+static bool is_bad(struct model *model, const char *routed)
 {
-    const char *completed =
-        address_complete(model->arena, external, &model->settings->rules);
     const char *domain = strrchr(routed, '@');
-    bool lacks_domain = completed[0] != '\0' && completed[strlen(completed) - 1] == '@';
-    return lacks_domain || routed[0] == '-' || domain == NULL ||
+    return routed[0] == '-' || domain == NULL ||
            (!local_has_domain(model->settings, domain + 1) &&
             !address_domain_is_valid(domain + 1));
 }
@@ -124,7 +121,7 @@ static void deliver_target(struct model *model, const struct listed_address *tar
         return;
     }
     const char *routed = route(model, target->external);
-    if (is_bad(model, target->external, routed)) {
+    if (is_bad(model, routed)) {
         add(model, routed, CLASS_UNKNOWN, NULL);
     } else if (local_has_domain(model->settings, strrchr(routed, '@') + 1)) {
         deliver(model, routed, name, depth + 1, has_owner);

@@ -158,8 +158,13 @@ class Answer:
 
 def _internal(address):
     """Without the quotes that `external` sets."""
-    if not address.startswith('"'):
-        return address
+    route, colon, rest = address.partition(":")
+    if address.startswith("@") and colon:
+        return route + colon + _unquoted(rest)
+    return _unquoted(address)
+
+
+def _unquoted(address):
     quoted = re.match(r'"((?:[^"\\]|\\.)*)"(.*)$', address, re.S)
     return re.sub(r"\\(.)", r"\1", quoted.group(1)) + quoted.group(2) if quoted else address
 

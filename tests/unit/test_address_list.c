@@ -125,6 +125,8 @@ static void reads_header_bodies(void **state)
         {"<alice@example.com>", "alice@example.com"},
         {"a!b%c|d@example.com", "a!b%c|d@example.com"},
         {"\"a@b\"@c.test", "a@b@c.test"},
+        {"\"@b\"@c.test", "@b@c.test"},
+        {"a@[IPv6:::1]", "a@[IPv6:::1]"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -199,6 +201,9 @@ static void refuses_ambiguous_headers(void **state)
         "a@[1@b.test]",
         "a@b%c.test",
         "a@1.2.3.4",
+        "\"@x:b\"@c.test",
+        "\"@\"@[IPv6:::1]",
+        "\"\"@[IPv6:::1]",
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
