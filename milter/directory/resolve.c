@@ -134,9 +134,13 @@ static void begin_local(struct resolve *resolve)
 static void send_on(struct resolve *resolve, const struct local_ending *ending,
                     const struct local_arrival *arrivals)
 {
+    /* It comes in again, by cleanup(8): a source route that was within quotes goes. */
+    const char *resubmitted =
+        address_complete(resolve->arena, address_quote(resolve->arena, ending->internal),
+                         &resolve->settings->rules);
     struct sent_on *sent_on = arena_alloc(resolve->arena, sizeof *sent_on);
     *sent_on = (struct sent_on){
-        .internal = ending->internal, .origin = ending->origin, .arrivals = arrivals};
+        .internal = resubmitted, .origin = ending->origin, .arrivals = arrivals};
     *resolve->sent_on_end = sent_on;
     resolve->sent_on_end = &sent_on->next;
 }

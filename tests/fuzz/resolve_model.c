@@ -104,8 +104,10 @@ static const char *route(struct model *model, const char *external)
 static void deliver(struct model *model, const char *internal, const char *listed_by,
                     int depth, bool has_owner);
 
-static void send_on(struct model *model, const char *internal)
+static void send_on(struct model *model, const char *routed)
 {
+    const char *internal = address_complete(
+        model->arena, address_quote(model->arena, routed), &model->settings->rules);
     if (key_set_add(model->seen, arena_format(model->arena, "0 %s", internal))) {
         model_push(model, &model->sent, internal);
     }
