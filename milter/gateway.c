@@ -291,7 +291,7 @@ static sfsistat on_end_of_headers(SMFICTX *context)
     sfsistat status = give(context, &verdict);
     if (status != SMFIS_CONTINUE) {
         const struct edit_list none = {0};
-        transaction_log(connection->transaction, &verdict, &none);
+        transaction_conclude(connection->transaction, &verdict, &none);
         end_transaction(connection);
     }
     return status;
@@ -327,7 +327,7 @@ static sfsistat on_end_of_message(SMFICTX *context)
     if (!sent) {
         verdict = transaction_edit_failed(connection->transaction, &error);
     }
-    transaction_log(connection->transaction, &verdict, &edits);
+    transaction_conclude(connection->transaction, &verdict, &edits);
     sfsistat status = give(context, &verdict);
     end_transaction(connection);
     return status;

@@ -26,6 +26,8 @@ struct transaction {
     struct snapshot *snapshot;
     struct decision_list session_decisions;
     struct decision_list decisions;
+    struct quota_holds holds;
+    bool accepted;       /* the message is on its way */
     struct verdict kept; /* of the data stage */
     struct timespec begin;
 };
@@ -85,6 +87,9 @@ static void account_memory(struct transaction *transaction)
 
 void transaction_end(struct transaction *transaction)
 {
+    quota_holds_end(&transaction->holds, transaction->settings->services->ledger,
+                    transaction->accepted);
+    transaction->accepted = false;
     message_end(transaction->message);
     account_memory(transaction);
     transaction->decisions = (struct decision_list){
@@ -135,6 +140,7 @@ static struct verdict call_message_stage(struct transaction *transaction, enum s
         .snapshot = transaction->snapshot,
         .arena = transaction->message->arena,
         .decisions = &transaction->decisions,
+        .holds = &transaction->holds,
     };
     engine_call(transaction->generation, &call);
     return call.verdict;
@@ -281,6 +287,10 @@ struct verdict transaction_rcpt(struct transaction *transaction, const char *que
     bool refused = verdict_is_refusal(&verdict);
     recipient->state = refused ? RECIPIENT_REFUSED : RECIPIENT_ACCEPTED;
     counter_add(COUNTER_REFUSED_RECIPIENTS, refused ? 1 : 0);
+    if (refused) {
+        quota_holds_drop(&transaction->holds, transaction->settings->services->ledger,
+                         recipient);
+    }
     return verdict;
 }
 
@@ -425,14 +435,15 @@ static void count_replaced(const struct message *message)
     }
 }
 
-void transaction_log(const struct transaction *transaction, const struct verdict *verdict,
-                     const struct edit_list *edits)
+void transaction_conclude(struct transaction *transaction, const struct verdict *verdict,
+                          const struct edit_list *edits)
 {
     if (!transaction->message->open) {
         return;
     }
     bool accepted =
         verdict->kind == VERDICT_CONTINUE || verdict->kind == VERDICT_QUARANTINE;
+    transaction->accepted = accepted;
     if (accepted) {
         count_replaced(transaction->message);
     }

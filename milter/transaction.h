@@ -77,10 +77,10 @@ struct verdict transaction_finish(struct transaction *transaction, const char *q
 struct verdict transaction_edit_failed(const struct transaction *transaction,
                                        const struct error *error);
 
-/* The summary line and the counters, with what the client is really told. Once a message,
- * when that is certain. */
-void transaction_log(const struct transaction *transaction, const struct verdict *verdict,
-                     const struct edit_list *edits);
+/* What the client is really told: the summary line and the counters, and whether the room
+ * that the message holds stays taken. Once a message, when that is certain. */
+void transaction_conclude(struct transaction *transaction, const struct verdict *verdict,
+                          const struct edit_list *edits);
 
 /* What the data stage decided; given to the client at end of headers. */
 struct verdict transaction_data_verdict(const struct transaction *transaction);

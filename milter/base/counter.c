@@ -31,6 +31,8 @@ const char *counter_name(enum counter counter)
         [COUNTER_SHADOWED] = "shadowed",
         [COUNTER_QUOTA_ASKED] = "quota_asked",
         [COUNTER_QUOTA_LEASED] = "quota_leased",
+        [COUNTER_QUOTA_FULL] = "quota_full",
+        [COUNTER_QUOTA_BUSY] = "quota_busy",
         [COUNTER_QUOTA_FAILED] = "quota_failed",
         [COUNTER_PLAN_ERRORS] = "plan_errors",
         [COUNTER_RELOADS] = "reloads",

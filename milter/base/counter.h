@@ -17,6 +17,8 @@ enum counter {
     COUNTER_SHADOWED,    /* verdicts not carried out: shadow mode */
     COUNTER_QUOTA_ASKED,
     COUNTER_QUOTA_LEASED, /* answered from a lease of room */
+    COUNTER_QUOTA_FULL,   /* refused by Dovecot, now or a moment ago */
+    COUNTER_QUOTA_BUSY,   /* too much on its way to the mailbox */
     COUNTER_QUOTA_FAILED, /* cannot tell */
     COUNTER_PLAN_ERRORS,
     COUNTER_RELOADS,

@@ -73,6 +73,13 @@ static json_t *decision_json(const struct decision *decision)
         json_object_set_new(object, "shadow", json_true());
     }
     set(object, "error", decision->error);
+    if (decision->note_count > 0) {
+        json_t *notes = json_array();
+        for (size_t i = 0; i < decision->note_count; i++) {
+            json_array_append_new(notes, json_text(decision->notes[i]));
+        }
+        json_object_set_new(object, "notes", notes);
+    }
     json_object_set_new(object, "ms", json_real(decision->elapsed_ms));
     return object;
 }
@@ -191,6 +198,9 @@ static void print_decisions(struct arena *arena, const struct decision_list *dec
         printf("  (%.1f ms)\n", decision->elapsed_ms);
         if (decision->error != NULL) {
             printf("             error: %s\n", printable(arena, decision->error));
+        }
+        for (size_t note = 0; note < decision->note_count; note++) {
+            printf("             %s\n", printable(arena, decision->notes[note]));
         }
         print_detail(arena, &verdict->detail);
     }

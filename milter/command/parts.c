@@ -5,21 +5,37 @@
 
 #include <assert.h>
 
-/* Mailboxes with a lease of room at a time. */
-enum { LEASES = 16384 };
+/* Mailboxes with room spoken for at a time. */
+enum { MAILBOXES = 65536 };
 
 static bool start_quota(struct parts *parts, const struct config *config,
                         struct error *error)
 {
+    struct services *services = &parts->services;
     parts->quota = (struct quota_client_settings){
         .service = config_text(config, "quota.service"),
         .timeout_ms = (int)config_number(config, "quota.timeout"),
         .connections = (int)config_number(config, "quota.connections"),
     };
-    parts->services.quota = quota_client_new(parts->loop, &parts->quota, error);
-    parts->services.ledger = ledger_new(LEASES, config_number(config, "quota.lease_time"));
-    parts->services.lease_bytes = config_number(config, "quota.lease");
-    return parts->services.quota != NULL;
+    services->quota = quota_client_new(parts->loop, &parts->quota, error);
+    if (services->quota == NULL) {
+        return false;
+    }
+    const struct ledger_settings ledger = {
+        .mailboxes = MAILBOXES,
+        .lease_bytes = config_number(config, "quota.lease"),
+        .lease_ms = config_number(config, "quota.lease_time"),
+        .refusal_ms = config_number(config, "quota.refusal_time"),
+        .settle_ms = config_number(config, "quota.settle_time"),
+        .question_bytes = config_number(config, "quota.max_mail_size"),
+        .grace_percent = (int)config_number(config, "quota.grace"),
+        .limit_bytes = config_number(config, "quota.limit"),
+    };
+    services->ledger = ledger_new(&ledger);
+    services->desk = quota_desk_new(parts->loop, services->quota, services->ledger);
+    services->quota_timeout_ms = parts->quota.timeout_ms;
+    services->quota_overhead = config_number(config, "quota.overhead");
+    return true;
 }
 
 static bool start(struct parts *parts, struct config *config, struct finding_list *findings,
@@ -70,6 +86,7 @@ bool parts_start(struct parts *parts, struct config *config, struct finding_list
 void parts_stop(struct parts *parts)
 {
     current_free(&parts->current);
+    quota_desk_free(&parts->services.desk);
     if (parts->services.quota != NULL) {
         quota_client_free(&parts->services.quota);
     }

@@ -131,6 +131,24 @@ const char *snapshot_limit(const struct snapshot *snapshot, const char *account)
     return table_find(&snapshot->limits, account, &entry) ? entry.value : NULL;
 }
 
+/* Dovecot's units are powers of 1024. Source: lib-settings/settings-parser.c. */
+int64_t snapshot_limit_bytes(const struct snapshot *snapshot, const char *account)
+{
+    static const char units[] = "BKMGT";
+    const char *limit = snapshot_limit(snapshot, account);
+    if (limit == NULL) {
+        return 0;
+    }
+    char *rest;
+    long long number = strtoll(limit, &rest, 10);
+    const char *unit = strchr(units, *rest >= 'a' ? *rest - ('a' - 'A') : *rest);
+    int shift = unit != NULL && *unit != '\0' ? 10 * (int)(unit - units) : 0;
+    if (number <= 0) {
+        return -1;
+    }
+    return number < (INT64_MAX >> shift) ? (int64_t)number << shift : INT64_MAX;
+}
+
 static bool grant_covers(const char *grant, const struct address *address)
 {
     if (strcmp(grant, "*") == 0) {

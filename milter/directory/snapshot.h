@@ -43,6 +43,9 @@ struct answer snapshot_answer(const struct snapshot *snapshot,
  * "0" for none), or NULL. Dovecot's answer is the authority. */
 const char *snapshot_limit(const struct snapshot *snapshot, const char *account);
 
+/* The same in bytes; 0: not known, -1: none. */
+int64_t snapshot_limit_bytes(const struct snapshot *snapshot, const char *account);
+
 /* Does the operator's may_send_as file let this login (folded) send as this address? */
 bool snapshot_may_send_as(const struct snapshot *snapshot, const char *login,
                           const struct address *address);

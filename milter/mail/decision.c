@@ -14,5 +14,16 @@ struct decision *decision_add(struct decision_list *list, struct arena *arena)
         list->entries = entries;
         list->size = size;
     }
-    return &list->entries[list->count++];
+    struct decision *decision = &list->entries[list->count++];
+    *decision = (struct decision){.notes = list->notes, .note_count = list->note_count};
+    list->notes = NULL;
+    list->note_count = list->note_size = 0;
+    return decision;
+}
+
+void decision_note(struct decision_list *list, struct arena *arena, const char *text)
+{
+    list->notes = arena_grow(arena, list->notes, list->note_count, &list->note_size,
+                             sizeof *list->notes);
+    list->notes[list->note_count++] = text;
 }

@@ -54,7 +54,7 @@ static void refuse(struct quota_client *client, struct quota_request *question)
 {
     error_set(&question->request.error, ERROR_REMOTE, "quota service %s is away: %s",
               client->breaker.service, client->breaker.reason);
-    request_complete(&question->request, false);
+    quota_request_complete(question, false);
 }
 
 /* The service went away: who is not talking to it yet need not wait. */
@@ -74,13 +74,17 @@ static void fail(struct quota_client *client, struct quota_request *question,
                  bool is_certain, const struct error *error)
 {
     struct breaker *breaker = &client->breaker;
-    bool went_away =
-        breaker_failed(breaker, is_certain, question->is_probe, error->text, now_ms());
+    bool is_hurried = error->kind == ERROR_TIMEOUT && question->is_hurried;
+    bool went_away = false;
+    if (is_certain || question->is_probe || !is_hurried) {
+        went_away =
+            breaker_failed(breaker, is_certain, question->is_probe, error->text, now_ms());
+    }
     if (breaker->is_away) {
         quota_service_forget(&client->service);
     }
     question->request.error = *error;
-    request_complete(&question->request, false);
+    quota_request_complete(question, false);
     if (went_away) {
         refuse_waiting(client);
     }
@@ -92,7 +96,7 @@ void quota_client_answered(struct quota_request *question,
     breaker_answered(&question->client->breaker);
     bool ok = quota_answer_interpret(answer, &question->result, question->text,
                                      &question->request.error);
-    request_complete(&question->request, ok);
+    quota_request_complete(question, ok);
 }
 
 void quota_client_unreachable(struct quota_request *question, const struct error *error)

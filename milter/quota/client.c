@@ -27,7 +27,7 @@ static void question_start(struct request *request)
         error_set(
             &request->error, ERROR_RULE,
             "no mailbox to ask quota for: empty, too long or with a control character");
-        request_complete(request, false);
+        quota_request_complete(question, false);
         return;
     }
     asking_begin(client, question);
@@ -102,6 +102,16 @@ void quota_client_free(struct quota_client **client)
     free((*client)->connections);
     free(*client);
     *client = NULL;
+}
+
+void quota_request_complete(struct quota_request *request, bool ok)
+{
+    if (request->done == NULL) {
+        request_complete(&request->request, ok);
+        return;
+    }
+    request->request.ok = ok;
+    request->done(request);
 }
 
 const char *quota_result_name(enum quota_result result)

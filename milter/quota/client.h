@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct quota_admission;
 struct quota_client;
 
 struct quota_client_settings {
@@ -49,6 +50,12 @@ struct quota_request {
     enum quota_result result;
     char text[QUOTA_TEXT_BYTES]; /* OVER: what Dovecot said, for the log */
 
+    /* Instead of waiting: called when it is complete, on the loop thread, which is in the
+     * middle of other questions then. request.start begins it, on the loop thread. */
+    void (*done)(struct quota_request *request);
+    struct quota_admission *asker; /* for done */
+    bool is_hurried; /* has less time than the service: running out of it proves nothing */
+
     /* Belong to asking.c while the request is under way. */
     struct quota_request *next;
     int64_t deadline_ms;
@@ -57,6 +64,9 @@ struct quota_request {
 
 void quota_request_init(struct quota_request *request, struct quota_client *client,
                         const char *mailbox, int64_t size_bytes);
+
+/* Loop thread, once a request: reports it to whoever asked. For the client's own files. */
+void quota_request_complete(struct quota_request *request, bool ok);
 
 const char *quota_result_name(enum quota_result result);
 

@@ -1,94 +1,127 @@
 /* SPDX-License-Identifier: MIT */
 /* quota.check(mailbox, bytes)  may wait. mailbox: text, the account that stores the mail.
- *   "fits"         room for so many bytes, which are taken from it for a while
+ *   "fits"         room for so many bytes, which the message holds from now on
  *   "over", text   the quota service's refusal
- *   nil, reason    cannot tell */
-#include "base/clock.h"
+ *   "busy", text   there would be room, but for mail that is on its way there
+ *   nil, reason    cannot tell
+ * At end of message what the message holds already counts. */
 #include "base/counter.h"
+#include "directory/snapshot.h"
+#include "mail/decision.h"
+#include "quota/admission.h"
+#include "quota/holds.h"
 #include "script/api.h"
 #include "script/await.h"
 
+#include <inttypes.h>
 #include <lauxlib.h>
 #include <string.h>
 
-/* First the message with some headroom, for a lease; if that is refused, the message alone.
- */
-struct check {
-    struct quota_request request;
-    int64_t size_bytes;
-    bool with_headroom;
-};
+/* Sums of some thousands of them are no overflow. */
+enum { BYTES_MAX_LOG2 = 48 };
 
-static int check_ask(lua_State *L, struct call *call, struct check *check, int index);
+static const lua_Integer BYTES_MAX = INT64_C(1) << BYTES_MAX_LOG2;
 
-static int check_answer(lua_State *L, int status, lua_KContext context)
+/* Explain shows how each answer came about. */
+static void note(const struct call *call, const struct quota_admission *admission,
+                 const char *outcome)
 {
-    (void)status;
-    struct call *call = api_call(L);
-    struct check *check = lua_touserdata(L, (int)context);
-    const struct quota_request *request = &check->request;
-    if (!request->request.ok) {
-        counter_add(COUNTER_QUOTA_FAILED, 1);
-        lua_pushnil(L);
-        lua_pushstring(L, request->request.error.text);
-        return 2;
+    const struct stage_call *stage = call->stage_call;
+    const struct ledger_claim *claim = &admission->claim;
+    if (stage->decisions->complete) {
+        decision_note(stage->decisions, stage->arena,
+                      arena_format(stage->arena,
+                                   "%s %s: %s, %" PRId64 " bytes wanted, %" PRId64
+                                   " on their way, lease %" PRId64 ", %d questions",
+                                   claim->mailbox, outcome,
+                                   ledger_source_name(claim->source),
+                                   claim->own_bytes + claim->bytes, claim->under_way_bytes,
+                                   claim->lease_bytes, admission->question_count));
     }
-    if (request->result == QUOTA_FITS) {
-        if (check->with_headroom) {
-            ledger_grant(call->services->ledger, request->mailbox,
-                         call->services->lease_bytes, clock_monotonic_ms());
-        }
+}
+
+static int answer(lua_State *L, const struct call *call, struct quota_admission *admission)
+{
+    note(call, admission, ledger_outcome_name(admission->outcome));
+    switch (admission->outcome) {
+    case LEDGER_FITS:
+        counter_add(COUNTER_QUOTA_LEASED, admission->claim.source == LEDGER_LEASE);
         lua_pushliteral(L, "fits");
         return 1;
+    case LEDGER_OVER:
+        counter_add(COUNTER_QUOTA_FULL, 1);
+        lua_pushliteral(L, "over");
+        break;
+    case LEDGER_BUSY:
+        counter_add(COUNTER_QUOTA_BUSY, 1);
+        lua_pushliteral(L, "busy");
+        break;
+    case LEDGER_ASK:
+        return luaL_error(L,
+                          "quota: no answer"); /* never: the request would be under way */
     }
-    if (check->with_headroom) {
-        ledger_refuse(call->services->ledger, request->mailbox, clock_monotonic_ms());
-        check->with_headroom = false;
-        return check_ask(L, call, check, (int)context);
-    }
-    lua_pushliteral(L, "over");
-    lua_pushstring(L, request->text);
+    lua_pushstring(L, admission->claim.text);
     return 2;
 }
 
-static int check_ask(lua_State *L, struct call *call, struct check *check, int index)
+static int on_answer(lua_State *L, int status, lua_KContext context)
 {
-    int64_t bytes = check->size_bytes;
-    if (check->with_headroom) {
-        bytes += call->services->lease_bytes;
+    (void)status;
+    struct call *call = api_call(L);
+    struct quota_admission *admission = lua_touserdata(L, (int)context);
+    if (!admission->request.ok) {
+        counter_add(COUNTER_QUOTA_FAILED, 1);
+        note(call, admission, "cannot tell");
+        lua_pushnil(L);
+        lua_pushstring(L, admission->request.error.text);
+        return 2;
     }
-    counter_add(COUNTER_QUOTA_ASKED, 1);
-    const char *mailbox = check->request.mailbox;
-    quota_request_init(&check->request, call->services->quota, mailbox, bytes);
-    check->request.request.timeout_ms =
-        await_timeout_ms(call, check->request.request.timeout_ms);
-    return await_request(L, &check->request.request, index, check_answer);
+    return answer(L, call, admission);
+}
+
+/* At RCPT the size of one delivery more; later, when all deliveries are known, as much as
+ * they take beyond what is held. */
+static struct ledger_claim claim_of(const struct call *call, const char *mailbox,
+                                    int64_t bytes)
+{
+    const struct stage_call *stage = call->stage_call;
+    int64_t size = bytes + call->services->quota_overhead;
+    int64_t own = quota_holds_bytes(stage->holds, mailbox);
+    if (stage->recipient == NULL) {
+        size = size * quota_holds_copies(stage->holds, mailbox) - own;
+    }
+    return (struct ledger_claim){
+        .mailbox = mailbox,
+        .bytes = size > 0 ? size : 0,
+        .own_bytes = own,
+        .limit_bytes = snapshot_limit_bytes(stage->snapshot, mailbox),
+    };
 }
 
 static int quota_check(lua_State *L)
 {
     struct call *call = api_call(L);
+    struct stage_call *stage = call->stage_call;
     size_t length;
     const char *mailbox = luaL_checklstring(L, 1, &length);
     luaL_argcheck(L, strlen(mailbox) == length, 1, "no mailbox has a NUL in its name");
     lua_Integer bytes = luaL_checkinteger(L, 2);
-    luaL_argcheck(L, bytes >= 0 && bytes <= INT64_MAX / 4, 2, "no size");
+    luaL_argcheck(L, bytes >= 0 && bytes <= BYTES_MAX, 2, "no size");
+    luaL_argcheck(L, stage->message != NULL, 1, "there is no message yet");
     lua_settop(L, 2);
-    int64_t size_bytes = bytes > 0 ? bytes : 1;
-    int64_t now_ms = clock_monotonic_ms();
-    if (ledger_spend(call->services->ledger, mailbox, size_bytes, now_ms)) {
-        counter_add(COUNTER_QUOTA_LEASED, 1);
-        lua_pushliteral(L, "fits");
+    struct ledger_claim claim = claim_of(call, mailbox, bytes > 0 ? bytes : 1);
+    if (claim.bytes == 0) {
+        lua_pushliteral(L, "fits"); /* and is held already */
         return 1;
     }
-    struct check *check = lua_newuserdatauv(L, sizeof *check, 0);
-    *check = (struct check){
-        .size_bytes = size_bytes,
-        .with_headroom = call->services->lease_bytes > 0 &&
-                         !ledger_is_tight(call->services->ledger, mailbox, now_ms),
-    };
-    check->request.mailbox = mailbox; /* anchored as argument 1 */
-    return check_ask(L, call, check, 3);
+    struct quota_admission *admission = lua_newuserdatauv(L, sizeof *admission, 0);
+    claim.hold =
+        &quota_holds_add(stage->holds, stage->arena, mailbox, stage->recipient)->bytes;
+    int timeout_ms = await_timeout_ms(call, call->services->quota_timeout_ms);
+    if (quota_admission_init(admission, call->services->desk, &claim, timeout_ms)) {
+        return answer(L, call, admission);
+    }
+    return await_request(L, &admission->request, 3, on_answer);
 }
 
 void api_quota_open(lua_State *L)

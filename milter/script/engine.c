@@ -239,15 +239,15 @@ static void record(struct stage_call *stage, const struct call *call,
         return;
     }
     struct decision *decision = decision_add(stage->decisions, stage->arena);
-    *decision = (struct decision){
-        .stage = stage_name(stage->stage),
-        .recipient = stage->recipient != NULL ? stage->recipient->address.external : NULL,
-        .rule = arena_copy(stage->arena, call->rule->name),
-        .verdict = *verdict,
-        .shadow = call->rule->shadow,
-        .error = error->kind != ERROR_NONE ? arena_copy(stage->arena, error->text) : NULL,
-        .elapsed_ms = ms,
-    };
+    decision->stage = stage_name(stage->stage);
+    decision->recipient =
+        stage->recipient != NULL ? stage->recipient->address.external : NULL;
+    decision->rule = arena_copy(stage->arena, call->rule->name);
+    decision->verdict = *verdict;
+    decision->shadow = call->rule->shadow;
+    decision->error =
+        error->kind != ERROR_NONE ? arena_copy(stage->arena, error->text) : NULL;
+    decision->elapsed_ms = ms;
     decision->verdict.rule = decision->rule;
     if (verdict->kind != VERDICT_CONTINUE && verdict->kind != VERDICT_SKIP) {
         log_decision(stage, decision);

@@ -14,8 +14,8 @@
 #include "mail/message.h"
 #include "mail/session.h"
 #include "mail/verdict.h"
-#include "quota/client.h"
-#include "quota/ledger.h"
+#include "quota/admission.h"
+#include "quota/holds.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,7 +38,9 @@ struct services {
     struct loop *loop;
     struct quota_client *quota;
     struct ledger *ledger;
-    int64_t lease_bytes; /* headroom asked for beyond a message */
+    struct quota_desk *desk;
+    int quota_timeout_ms;   /* for one answer */
+    int64_t quota_overhead; /* bytes that a message gains on its way to a mailbox */
 };
 
 struct generation;
@@ -85,6 +87,7 @@ struct stage_call {
     struct snapshot *snapshot;
     struct arena *arena; /* of the message, else of the session: results live there */
     struct decision_list *decisions;
+    struct quota_holds *holds; /* of the message, else NULL */
     struct verdict verdict;
 };
 

@@ -110,7 +110,7 @@ static void silence_ends(int descriptor, short what, void *argument)
     struct quota_request *question = argument;
     error_set(&question->request.error, ERROR_TIMEOUT, "no answer within %d ms",
               question->request.timeout_ms);
-    request_complete(&question->request, false);
+    quota_request_complete(question, false);
 }
 
 /* Outside of the lock: the asker runs on at once. */
@@ -129,14 +129,14 @@ static void answer(struct quota_request *question, const struct entry *entry)
     }
     if (kind == FAKE_FAILS) {
         error_set(&question->request.error, ERROR_REMOTE, "%s", entry->text);
-        request_complete(&question->request, false);
+        quota_request_complete(question, false);
         return;
     }
     question->result = kind == FAKE_OVER ? QUOTA_OVER : QUOTA_FITS;
     if (kind == FAKE_OVER) {
         snprintf(question->text, sizeof question->text, "%s", entry->text);
     }
-    request_complete(&question->request, true);
+    quota_request_complete(question, true);
 }
 
 static void record(const struct quota_request *question)
@@ -199,6 +199,16 @@ void quota_client_free(struct quota_client **client)
 {
     free(*client);
     *client = NULL;
+}
+
+void quota_request_complete(struct quota_request *request, bool ok)
+{
+    if (request->done == NULL) {
+        request_complete(&request->request, ok);
+        return;
+    }
+    request->request.ok = ok;
+    request->done(request);
 }
 
 const char *quota_result_name(enum quota_result result)

@@ -15,7 +15,7 @@ local VOLUME = {
 -- Leases are switched off where a test does not say otherwise.
 local function begin(t, options, params, volume)
     t.volume(volume or VOLUME)
-    t.options{ ["quota.lease"] = "0" }
+    t.options{ ["quota.lease"] = "0", ["quota.overhead"] = "0" }
     t.options(options or {})
     t.quota["full@example.com"] = "over"
     t.quota["full2@example.com"] = "over: 552 5.2.2 Quota exceeded (mailbox for user is full)"
@@ -275,9 +275,9 @@ test("a lease of room answers the second question", function(t)
     local s = begin(t, { ["quota.lease"] = "1000" }, { SIZE = 600 })
     s:rcpt("alice@example.com"):is("continue")
     s:rcpt("alice+2@example.com"):is("continue")
-    t.asked{ "alice@example.com 1600" }
+    t.asked{ "alice@example.com 2600" } -- as much again, for the grace of a limit that is not known
     s:rcpt("alice+3@example.com"):is("continue")
-    t.asked{ "alice@example.com 1600", "alice@example.com 1600" }
+    t.asked{ "alice@example.com 2600", "alice@example.com 3800" }
 end)
 
 test("leases are shared by sessions", function(t)
@@ -286,18 +286,16 @@ test("leases are shared by sessions", function(t)
     local second = t.session{}
     second:mail("b@sender.example", { SIZE = 1000 })
     second:rcpt("alice@example.com"):is("continue")
-    t.asked{ "alice@example.com 1001" }
+    t.asked{ "alice@example.com 2001" }
 end)
 
 test("without headroom the message alone is asked about, and for a while nothing else", function(t)
     local s = begin(t, { ["quota.lease"] = "1000" }, { SIZE = 600 })
     t.quota["alice@example.com"] = 700
     s:rcpt("alice@example.com"):is("continue")
-    t.asked{ "alice@example.com 1600", "alice@example.com 600" }
-    s:rcpt("alice@example.com"):is("continue")
-    t.asked{ "alice@example.com 1600", "alice@example.com 600", "alice@example.com 600" }
-    t.quota["alice@example.com"] = 599
-    s:rcpt("alice@example.com"):is("reject", 552)
+    t.asked{ "alice@example.com 2600", "alice@example.com 600" }
+    s:rcpt("alice@example.com"):is("reject", 552) -- a second delivery
+    t.asked{ "alice@example.com 2600", "alice@example.com 600", "alice@example.com 1200" }
 end)
 
 test("a lease that is too small is asked about again, and renewed", function(t)
@@ -306,7 +304,7 @@ test("a lease that is too small is asked about again, and renewed", function(t)
     s:rcpt("alice@example.com")
     s:rcpt("alice@example.com")
     s:rcpt("alice@example.com")
-    t.asked{ "alice@example.com 1600", "alice@example.com 1600" }
+    t.asked{ "alice@example.com 2600", "alice@example.com 3800" }
 end)
 
 test("a failure grants nothing", function(t)
@@ -315,7 +313,7 @@ test("a failure grants nothing", function(t)
     s:rcpt("alice@example.com"):is("continue")
     t.quota["alice@example.com"] = "fits"
     s:rcpt("alice@example.com"):is("continue")
-    t.asked{ "alice@example.com 1001", "alice@example.com 1001" }
+    t.asked{ "alice@example.com 2001", "alice@example.com 2001" }
 end)
 
 test("a reply that makes the server hang up is no reply for a full mailbox", function(t)

@@ -49,7 +49,8 @@ static const struct expectation places[] = {
     {"all(5)", NULL, "table expected"},
     {"local l = {} for i = 1, 1001 do l[i] = function() end end all(l)", NULL,
      "too many functions"},
-    {"local l = {} for i = 1, 1000 do l[i] = function() return " CHECK " end end\n"
+    {"local l = {} for i = 1, 1000 do\n"
+     "l[i] = function() return quota.check(i .. '@b', 1) end end\n"
      "local r = all(l)\n" SAY("#r .. r[1000][1]"),
      "1000fits", NULL},
     {"local r = all { function() local l = {} for i = 1, 300 do l[i] = i end\n"
