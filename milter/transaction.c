@@ -435,6 +435,7 @@ void transaction_log(const struct transaction *transaction, const struct verdict
         verdict->kind == VERDICT_CONTINUE || verdict->kind == VERDICT_QUARANTINE;
     if (accepted) {
         count_replaced(transaction->message);
+        counter_add(COUNTER_LEFT_OUT, (int64_t)edits->left_out_count);
     }
     log_summary(transaction, verdict, edits);
 }
