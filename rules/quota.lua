@@ -8,6 +8,11 @@ local function full_reply(settings, detail)
     return make(reply.code, reply.xcode, reply.text, detail)
 end
 
+-- What stands against the message was accepted a moment ago and may yet be counted as less.
+local function busy_reply(detail)
+    return defer(452, "4.2.2", "Mailbox is busy with other mail, try again later", detail)
+end
+
 -- { [mailbox] = { room =, text = } } of all mailboxes, asked side by side. The second result is the
 -- reason when at least one could not be told.
 local function ask(mailboxes, bytes)
@@ -44,52 +49,68 @@ local function service_away(reason, settings)
     end
 end
 
+-- Who is over, who is busy, and all who are not over: with room, busy, elsewhere or not to be told.
 local function split(expansion, answers)
-    local full, others = {}, {}
+    local full, busy, others = {}, {}, {}
     for _, member in ipairs(expansion.recipients) do
-        local answer = member.mailbox and answers[member.mailbox]
-        local list = answer and answer.room == "over" and full or others
-        if member.class ~= "unknown" then -- nobody there to deliver to instead
-            list[#list + 1] = member
+        local answer = member.mailbox and answers[member.mailbox] or {}
+        local told = { address = member.address, mailbox = member.mailbox, answer = answer.text }
+        if answer.room == "over" then
+            full[#full + 1] = told
+        elseif member.class ~= "unknown" then -- nobody there to deliver to instead
+            others[#others + 1] = member
+        end
+        if answer.room == "busy" then
+            busy[#busy + 1] = told
         end
     end
-    return full, others
+    return full, busy, others
 end
 
-local function addresses(members)
+local function fields(members, name)
     local list = {}
     for i, member in ipairs(members) do
-        list[i] = member.address
+        list[i] = member[name]
     end
     return list
 end
 
--- "room": nobody is full. "left out": the full members are left out of the delivery. "full": to be
--- refused, with a table for the record.
-local function judge(recipient, answers, settings)
-    local expansion = recipient.expansion
-    local full, others = split(expansion, answers)
-    if #full == 0 then
-        return "room"
-    end
-    local detail = { full = table.concat(addresses(full), " "),
-        answer = answers[full[1].mailbox].text }
-    if #others == 0 or settings.group == "any" then
-        return "full", detail
-    end
-    local possible, reason = recipient:replace(addresses(others))
-    if not possible then
-        detail.cannot_leave_out = reason
-        return "full", detail
-    end
-    expansion.recipients = others
-    recipient.expansion = expansion
-    return "left out", detail
+-- For the record.
+local function detail_of(kind, members, reason)
+    return { [kind] = table.concat(fields(members, "address"), " "), answer = members[1].answer,
+        mailbox = table.concat(fields(members, "mailbox"), " "), cannot_leave_out = reason }
 end
 
-local function log_left_out(message, recipient, detail)
-    log.warning("full members are left out", { alias = recipient.address.text,
-        left_out = detail.full, sender = message.sender.text, answer = detail.answer })
+local function leave_out(message, recipient, full, others)
+    local expansion = recipient.expansion
+    expansion.recipients = others
+    recipient.expansion = expansion
+    for _, member in ipairs(full) do
+        log.warning("full member is left out", { alias = recipient.address.text,
+            member = member.address, sender = message.sender.text, answer = member.answer })
+    end
+end
+
+-- What becomes of a recipient: "room", maybe without its full members; "full" or "busy", to be
+-- refused for good or for now, with a table for the record. Of a group with a busy member nobody is
+-- left out: the client comes again, and nothing is lost.
+local function judge(message, recipient, answers, settings)
+    local full, busy, others = split(recipient.expansion, answers)
+    if #full > 0 then
+        local possible, reason = false, nil
+        if #others > 0 and settings.group == "all" then
+            possible, reason = recipient:replace(fields(others, "address"))
+        end
+        if not possible then
+            return "full", detail_of("full", full, reason)
+        end
+    end
+    if #busy > 0 then
+        return "busy", detail_of("busy", busy)
+    elseif #full > 0 then
+        leave_out(message, recipient, full, others)
+    end
+    return "room"
 end
 
 local function rcpt(_, message, recipient, settings)
@@ -104,19 +125,40 @@ local function rcpt(_, message, recipient, settings)
             return verdict
         end
     end
-    local outcome, detail = judge(recipient, answers, settings)
+    local outcome, detail = judge(message, recipient, answers, settings)
     if outcome == "full" then
         return full_reply(settings, detail)
-    elseif outcome == "left out" then
-        log_left_out(message, recipient, detail)
+    elseif outcome == "busy" then
+        return busy_reply(detail)
     end
 end
 
--- One mailbox of several recipients cannot be refused alone any more: the message is refused as
--- a whole, nothing is delivered, and the client's own server tells its user.
-local function finish(_, message, settings)
-    local size = message.size_bytes
-    if message.declared_bytes and size <= message.declared_bytes then
+-- One mailbox of several recipients cannot be refused alone any more. Refused as a whole, the message
+-- is delivered to nobody, and the client's own server tells its user.
+local function judge_all(message, answers, settings)
+    local busy
+    for _, recipient in ipairs(message.recipients) do
+        local outcome, detail
+        if recipient.expansion then
+            outcome, detail = judge(message, recipient, answers, settings)
+        end
+        if outcome == "full" then
+            log.warning("refused at end of message", {
+                recipient = recipient.address.text, mailbox = detail.mailbox,
+                size = message.size_bytes, answer = detail.answer })
+            detail.recipient = recipient.address.text
+            return full_reply(settings, detail)
+        elseif outcome == "busy" then
+            detail.recipient = recipient.address.text
+            busy = busy or detail
+        end
+    end
+    return busy and busy_reply(busy)
+end
+
+-- Asks again with the true size, unless room was judged with as much.
+local function check_size(message, settings)
+    if message.declared_bytes and message.size_bytes <= message.declared_bytes then
         return nil
     end
     local mailboxes, seen = {}, {}
@@ -126,26 +168,18 @@ local function finish(_, message, settings)
     if #mailboxes == 0 then
         return nil
     end
-    local answers, failure = ask(mailboxes, size)
+    local answers, failure = ask(mailboxes, message.size_bytes)
     if failure then
         local verdict = service_away(failure, settings)
         if verdict then
             return verdict
         end
     end
-    for _, recipient in ipairs(message.recipients) do
-        if recipient.expansion then
-            local outcome, detail = judge(recipient, answers, settings)
-            if outcome == "full" then
-                log.warning("refused at end of message", { recipient = recipient.address.text,
-                    full = detail.full, size = size })
-                detail.recipient = recipient.address.text
-                return full_reply(settings, detail)
-            elseif outcome == "left out" then
-                log_left_out(message, recipient, detail)
-            end
-        end
-    end
+    return judge_all(message, answers, settings)
+end
+
+local function finish(_, message, settings)
+    return check_size(message, settings)
 end
 
 return {

@@ -323,3 +323,101 @@ test("a reply that makes the server hang up is no reply for a full mailbox", fun
     equal(ok, false)
     matches(why, "421")
 end)
+
+-- What the rule makes of "busy": the shipped rule with a quota.check that says it of busy@ and busy2@.
+local function with_busy(t)
+    local path = debug.getinfo(1, "S").source:match("^@(.*)tests/rules/") .. "rules/quota.lua"
+    local file <close> = assert(io.open(path))
+    t.rule("quota", [[
+        local asked = quota
+        local quota = { check = function(mailbox, bytes)
+            if mailbox:find("^busy") then
+                return "busy", "60000 bytes are not counted yet"
+            end
+            return asked.check(mailbox, bytes)
+        end }
+    ]] .. file:read("a"))
+end
+
+local BUSY_VOLUME = {
+    accounts = { "alice@example.com", "full@example.com", "busy@example.com", "busy2@example.com",
+        "own@example.com" },
+    virtual = table.concat({
+        "free@example.com alice@example.com, busy@example.com",
+        "mixed@example.com alice@example.com, busy@example.com, full@example.com",
+        "tight@example.com busy@example.com, full@example.com",
+        "both@example.com busy@example.com, busy2@example.com",
+        "own@example.com own@example.com, busy@example.com, full@example.com",
+    }, "\n") .. "\n",
+}
+
+local BUSY_WORDS = "Mailbox is busy with other mail, try again later"
+
+local function begin_busy(t, options, params)
+    with_busy(t)
+    return begin(t, options, params, BUSY_VOLUME)
+end
+
+test("busy: told to come again, never refused for good", function(t)
+    local v = begin_busy(t):rcpt("busy@example.com"):is("defer", 452, "4.2.2", BUSY_WORDS)
+    equal(v.detail.busy, "busy@example.com")
+    equal(v.detail.answer, "60000 bytes are not counted yet")
+end)
+
+for _, group in ipairs{ "all", "any" } do
+    test("busy, group = " .. group .. ": with a busy member it comes again as a whole", function(t)
+        local s = begin_busy(t, { ["quota.group"] = group })
+        s:rcpt("free@example.com"):is("defer", 452, "4.2.2", BUSY_WORDS)
+        s:rcpt("both@example.com"):is("defer", 452, "4.2.2", BUSY_WORDS)
+        s:rcpt("alice@example.com"):is("continue")
+        finish(s):is("continue"):plan{}
+    end)
+end
+
+test("busy, group = any: full wins", function(t)
+    local s = begin_busy(t, { ["quota.group"] = "any" })
+    s:rcpt("free@example.com"):is("defer", 452, "4.2.2")
+    s:rcpt("mixed@example.com"):is("reject", 552, "5.2.2")
+    s:rcpt("tight@example.com"):is("reject", 552, "5.2.2")
+end)
+
+test("busy, group = all: nobody is left out while somebody is busy", function(t)
+    local s = begin_busy(t)
+    local v = s:rcpt("mixed@example.com"):is("defer", 452, "4.2.2", BUSY_WORDS)
+    equal(v.detail.busy, "busy@example.com")
+    s:rcpt("tight@example.com"):is("defer", 452, "4.2.2")
+    s:rcpt("alice@example.com"):is("continue")
+    finish(s):is("continue"):plan{}
+end)
+
+test("busy, group = all: full wins where the full one cannot be left out", function(t)
+    local v = begin_busy(t):rcpt("own@example.com"):is("reject", 552, "5.2.2")
+    matches(v.detail.cannot_leave_out, "expands it again")
+end)
+
+-- Mail of sendmail(1) is not refused at RCPT, so busy is met at end of message.
+local function begin_sendmail(t, options)
+    with_busy(t)
+    t.volume(BUSY_VOLUME)
+    t.options{ ["quota.lease"] = "0" }
+    t.options(options or {})
+    local s = t.session{ ip = "127.0.0.1", name = "localhost", port = 0 }
+    s:mail("a@sender.example")
+    return s
+end
+
+test("busy at end of message: the whole message comes again", function(t)
+    local s = begin_sendmail(t)
+    s:rcpt("alice@example.com"):is("continue")
+    s:rcpt("busy@example.com"):is("continue")
+    local v = finish(s, 10):is("defer", 452, "4.2.2", BUSY_WORDS):plan{}
+    equal(v.detail.recipient, "busy@example.com")
+end)
+
+test("busy at end of message: a full recipient behind it wins", function(t)
+    local s = begin_sendmail(t)
+    s:rcpt("busy@example.com"):is("continue")
+    s:rcpt("alice@example.com"):is("continue")
+    t.quota["alice@example.com"] = 100
+    finish(s, 1000):is("reject", 552, "5.2.2"):plan{}
+end)
