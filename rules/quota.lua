@@ -13,6 +13,15 @@ local function busy_reply(detail)
     return defer(452, "4.2.2", "Mailbox is busy with other mail, try again later", detail)
 end
 
+-- What is told at end of message. Nothing when it is to be taken anyway.
+local function late_reply(settings, detail)
+    if settings.late == "reject" then
+        return full_reply(settings, detail)
+    elseif settings.late == "defer" then
+        return defer(452, "4.2.2", "Mailbox has no room for this message, try again later", detail)
+    end
+end
+
 -- { [mailbox] = { room =, text = } } of all mailboxes, asked side by side. The second result is the
 -- reason when at least one could not be told.
 local function ask(mailboxes, bytes)
@@ -143,11 +152,14 @@ local function judge_all(message, answers, settings)
             outcome, detail = judge(message, recipient, answers, settings)
         end
         if outcome == "full" then
-            log.warning("refused at end of message", {
+            log.warning("full at end of message", { late = settings.late,
                 recipient = recipient.address.text, mailbox = detail.mailbox,
                 size = message.size_bytes, answer = detail.answer })
             detail.recipient = recipient.address.text
-            return full_reply(settings, detail)
+            local verdict = late_reply(settings, detail)
+            if verdict then
+                return verdict
+            end
         elseif outcome == "busy" then
             detail.recipient = recipient.address.text
             busy = busy or detail
@@ -193,6 +205,9 @@ return {
             "an alias is refused when all of its mailboxes are full, or when any is; with all, the " ..
             "full ones are left out of the delivery" },
         reply = { "reply", "552 5.2.2 Mailbox is full", "what a full mailbox's sender is told" },
+        late = { "choice", "reject", choices = "reject defer deliver",
+            "a mailbox turns out to be too full at end of message: the whole message is refused with " ..
+            "reply, told to come again, or taken and left to bounce" },
     },
     rcpt = rcpt,
     finish = finish,

@@ -2,15 +2,21 @@
 # SPDX-License-Identifier: MIT
 """Messages whose size is not known, or not told truly, at RCPT."""
 
+import re
+
 from scenario import FULL, OK, STOCK_FULL, Scenario, starts
 from lab import account_lines, make_message
 
 VOLUME = {
     "postfix-accounts.cf": account_lines("full@example.com", "ok@example.com"),
-    "postfix-virtual.cf": "basic@example.com full@example.com\nmulti@example.com full@example.com, ok@example.com\n",
+    "postfix-virtual.cf": """\
+basic@example.com full@example.com
+multi@example.com full@example.com, ok@example.com
+""",
     "dovecot-quotas.cf": "full@example.com:20k\n",
 }
 USAGE, LARGE = 9 * 1024, 30000
+NO_ROOM = "452 4.2.2 Mailbox has no room for this message, try again later"
 
 
 def send(lab, name, recipients, port, size=LARGE, parameters=()):
@@ -67,6 +73,28 @@ def with_others(scenario, lab):
     scenario.check("group: left out, not refused", dialogue.end, OK)
 
 
+def late(scenario, lab):
+    """What quota.late makes of a message that is too large for one of two recipients, or for its only one."""
+    for way, want in (("defer", NO_ROOM), ("deliver", OK)):
+        lab.gateway.restart(quota__late=way)
+        for recipients in (["full@example.com", "ok@example.com"], ["basic@example.com"]):
+            name = f"foregate late {way} {len(recipients)}"
+            before = len(lab.gateway.log_text())
+            dialogue = send(lab, name, recipients, lab.mx)
+            scenario.check(f"{name}: RCPT", [reply.code for reply in dialogue.rcpt], [250] * len(recipients))
+            scenario.check(f"{name}: end of message", dialogue.end, want)
+            scenario.check(f"{name}: bounces", bounces(lab, name), int(way == "deliver"))
+            scenario.check(f"{name}: copies for ok@", len(lab.copies("ok@example.com", name)),
+                           int(way == "deliver" and len(recipients) == 2))
+            scenario.check(f"{name}: copies for full@", len(lab.copies("full@example.com", name)), 0)
+            (line,) = [line for line in lab.gateway.log_text()[before:].splitlines() if "full at end of message" in line]
+            told = dict(re.findall(r"(\w+)=(\"[^\"]*\"|\S+)", line))
+            scenario.check(f"{name}: logged", (told["recipient"], told["mailbox"], told["late"], int(told["size"]) > LARGE - 1000),
+                           (recipients[0], "full@example.com", way, True))
+        dialogue = send(lab, f"foregate late {way} declared", "full@example.com", lab.mx, parameters=[f"SIZE={LARGE}"])
+        scenario.check(f"foregate late {way}: declared, at RCPT", dialogue.rcpt[0], FULL)
+
+
 def what_fits(scenario, lab):
     name = "foregate fits"
     dialogue = send(lab, name, "basic@example.com", lab.mx, size=3000)
@@ -75,12 +103,13 @@ def what_fits(scenario, lab):
 
 
 def main():
-    scenario = Scenario()
+    scenario = Scenario(limit_s=240)
     with scenario.lab(VOLUME) as lab:
         lab.fill("full@example.com", USAGE)
         one_recipient(scenario, lab)
         with_others(scenario, lab)
         what_fits(scenario, lab)
+        late(scenario, lab)
     scenario.end()
 
 

@@ -421,3 +421,76 @@ test("busy at end of message: a full recipient behind it wins", function(t)
     t.quota["alice@example.com"] = 100
     finish(s, 1000):is("reject", 552, "5.2.2"):plan{}
 end)
+
+test("busy at end of message: late = deliver does not take it", function(t)
+    local s = begin_sendmail(t, { ["quota.late"] = "deliver" })
+    s:rcpt("alice@example.com"):is("continue")
+    s:rcpt("busy@example.com"):is("continue")
+    t.quota["alice@example.com"] = 100
+    finish(s, 1000):is("defer", 452, "4.2.2", BUSY_WORDS)
+end)
+
+-- Two recipients, for one of which the message turns out too big.
+local function late(t, options)
+    local s = begin(t, options)
+    s:rcpt("alice@example.com"):is("continue")
+    s:rcpt("bob@example.com"):is("continue")
+    t.quota["bob@example.com"] = 100
+    return finish(s, 1000)
+end
+
+test("late = defer: the message comes again", function(t)
+    local v = late(t, { ["quota.late"] = "defer" })
+    v:is("defer", 452, "4.2.2", "Mailbox has no room for this message, try again later"):plan{}
+    equal(v.detail.recipient, "bob@example.com")
+    equal(v.detail.mailbox, "bob@example.com")
+end)
+
+test("late = deliver: it is taken", function(t)
+    late(t, { ["quota.late"] = "deliver" }):is("continue"):plan{}
+end)
+
+for _, way in ipairs{ "defer", "deliver" } do
+    test("late = " .. way .. " changes nothing at RCPT", function(t)
+        begin(t, { ["quota.late"] = way }):rcpt("full@example.com"):is("reject", 552, "5.2.2")
+    end)
+end
+
+test("late = reject with a temporary quota.reply", function(t)
+    late(t, { ["quota.reply"] = "452 4.2.2 Later" }):is("defer", 452, "4.2.2", "Later")
+end)
+
+test("late = deliver: who can be left out still is, and all full ones of a group are delivered to", function(t)
+    local s = begin(t, { ["quota.late"] = "deliver" })
+    s:rcpt("team@example.com"):is("continue")
+    s:rcpt("bob@example.com"):is("continue")
+    t.quota["bob@example.com"] = 100
+    finish(s, 1000):is("continue"):plan{
+        "delete_recipient <team@example.com>",
+        "add_recipient <alice@example.com> ORCPT=rfc822;team@example.com",
+    }
+end)
+
+for way, want in pairs{ reject = { "reject", 552 }, defer = { "defer", 452 }, deliver = { "continue" } } do
+    test("late = " .. way .. ": a full one that cannot be left out", function(t)
+        local volume = { accounts = VOLUME.accounts, virtual = "own@example.com own@example.com, bob@example.com\n" }
+        local s = begin(t, { ["quota.late"] = way }, nil, volume)
+        s:rcpt("own@example.com"):is("continue")
+        t.quota["bob@example.com"] = 100
+        local v = finish(s, 1000):is(table.unpack(want)):plan{}
+        if v.detail then
+            matches(v.detail.cannot_leave_out, "expands it again")
+        end
+    end)
+end
+
+test("at end of message a mailbox of several recipients is asked once", function(t)
+    local s = begin(t)
+    s:rcpt("twice@example.com"):is("continue")
+    s:rcpt("alice+y@example.com"):is("continue")
+    s:rcpt("bob@example.com"):is("continue")
+    finish(s, 1000):is("continue")
+    local size = 1000 + HEADER_BYTES
+    t.asked{ "alice@example.com 1", "alice@example.com 1", "bob@example.com 1", "alice@example.com " .. size,
+        "bob@example.com " .. size }
+end)
