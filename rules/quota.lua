@@ -94,6 +94,7 @@ local function leave_out(message, recipient, full, others)
     local expansion = recipient.expansion
     expansion.recipients = others
     recipient.expansion = expansion
+    recipient.notes.quota_left_out = true
     for _, member in ipairs(full) do
         log.warning("full member is left out", { alias = recipient.address.text,
             member = member.address, sender = message.sender.text, answer = member.answer })
@@ -190,8 +191,82 @@ local function check_size(message, settings)
     return judge_all(message, answers, settings)
 end
 
+local function is_reached(message, expansion, address)
+    local reached = {}
+    for _, recipient in ipairs(message.recipients) do
+        reached[recipient.address.key] = true
+        for _, member in ipairs(recipient.expansion and recipient.expansion.recipients or {}) do
+            reached[(member.mailbox or member.address):lower()] = true
+        end
+    end
+    local found = reached[address:lower()]
+    for _, member in ipairs(expansion.recipients) do
+        found = found or reached[(member.mailbox or member.address):lower()]
+    end
+    return found
+end
+
+-- Why not all that an address leads to can take the message: a copy must not bounce.
+local function obstacle(expansion, bytes, settings)
+    if expansion.status == "unknown" and expansion.domain_class ~= "local" then
+        return "nobody has this address"
+    elseif expansion.status == "error" then
+        return expansion.fault_reason
+    end
+    for _, member in ipairs(expansion.recipients) do
+        if member.class == "unknown" then
+            return "nobody has " .. member.address
+        end
+    end
+    local answers, failure = ask(mailboxes_of(expansion, {}, {}), bytes)
+    for mailbox, answer in pairs(answers) do
+        if answer.room and answer.room ~= "fits" then
+            return mailbox .. " is " .. answer.room .. ": " .. answer.text
+        end
+    end
+    return settings.on_failure == "defer" and failure or nil
+end
+
+-- Adds quota.notice to what stays of a group; the reason when that cannot be. Whoever of it gets the
+-- message anyway has noticed.
+local function notify(message, recipient, settings)
+    local address = settings.notice
+    local expansion, reason = directory.resolve(address)
+    if not expansion then
+        return reason
+    elseif is_reached(message, expansion, address) then
+        return nil
+    end
+    reason = obstacle(expansion, message.size_bytes, settings)
+    if reason then
+        return reason
+    end
+    local list = fields(recipient.expansion.recipients, "address")
+    list[#list + 1] = address
+    local _, impossible = recipient:replace(list)
+    return impossible
+end
+
+-- Once a message, with the first recipient of which somebody was left out. It never stops the mail.
+local function give_notice(message, settings)
+    for _, recipient in ipairs(message.recipients) do
+        if recipient.notes.quota_left_out then
+            local reason = notify(message, recipient, settings)
+            if reason then
+                log.warning("nobody is given notice", { notice = settings.notice, reason = reason,
+                    alias = recipient.address.text, sender = message.sender.text })
+            end
+            return nil
+        end
+    end
+end
+
 local function finish(_, message, settings)
-    return check_size(message, settings)
+    local verdict = check_size(message, settings)
+    if not verdict and settings.notice then
+        give_notice(message, settings)
+    end
+    return verdict
 end
 
 return {
@@ -204,6 +279,8 @@ return {
         group = { "choice", "all", choices = "all any",
             "an alias is refused when all of its mailboxes are full, or when any is; with all, the " ..
             "full ones are left out of the delivery" },
+        notice = { "address", nil,
+            "gets the mail in place of members that are left out, so that a human sees it" },
         reply = { "reply", "552 5.2.2 Mailbox is full", "what a full mailbox's sender is told" },
         late = { "choice", "reject", choices = "reject defer deliver",
             "a mailbox turns out to be too full at end of message: the whole message is refused with " ..

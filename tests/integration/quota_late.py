@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Messages whose size is not known, or not told truly, at RCPT."""
+"""Messages whose size is not known, or not told truly, at RCPT; and who is told of members that are left out."""
 
 import re
 
@@ -8,10 +8,12 @@ from scenario import FULL, OK, STOCK_FULL, Scenario, starts
 from lab import account_lines, make_message
 
 VOLUME = {
-    "postfix-accounts.cf": account_lines("full@example.com", "ok@example.com"),
+    "postfix-accounts.cf": account_lines("full@example.com", "ok@example.com", "boss@example.com"),
     "postfix-virtual.cf": """\
 basic@example.com full@example.com
 multi@example.com full@example.com, ok@example.com
+office@example.com boss@example.com, someone@external.test
+partly@example.com ok@example.com, someone@external.test
 """,
     "dovecot-quotas.cf": "full@example.com:20k\n",
 }
@@ -95,6 +97,42 @@ def late(scenario, lab):
         scenario.check(f"foregate late {way}: declared, at RCPT", dialogue.rcpt[0], FULL)
 
 
+# quota.notice, recipients beside the group, and who gets the message beside ok@
+NOTICES = [
+    ("boss@example.com", [], ["boss@example.com"]),
+    ("boss@example.com", ["boss@example.com"], ["boss@example.com"]),
+    ("BOSS@example.com", ["boss+x@example.com"], ["boss+x@example.com"]),
+    ("ok@example.com", [], []),
+    ("ok+notice@example.com", [], []),
+    ("multi@example.com", [], []),
+    ("office@example.com", [], ["boss@example.com", "someone@external.test"]),
+    ("partly@example.com", [], []),
+    ("someone@external.test", [], ["someone@external.test"]),
+    ("full@example.com", [], []),
+    ("basic@example.com", [], []),
+    ("nobody@example.com", [], []),
+]
+NOT_GIVEN = ("full@example.com", "basic@example.com", "nobody@example.com")
+
+
+def notice(scenario, lab):
+    """Somebody sees what full@ does not get; nobody gets it twice, nothing bounces."""
+    lab.gateway.restart(quota__late="reject")
+    for number, (address, others, beside) in enumerate(NOTICES):
+        lab.gateway.restart(quota__notice=address)
+        name = f"foregate notice {number}"
+        before = len(lab.gateway.log_text())
+        dialogue = send(lab, name, ["multi@example.com", *others], lab.mx)
+        scenario.check(f"{name}, {address}: end of message", dialogue.end, OK)
+        scenario.check(f"{name}: bounces", bounces(lab, name), 0)
+        reached = sorted((to, status) for _, to, status in lab.postfix.deliveries(dialogue.queue_id))
+        scenario.check(f"{name}: deliveries", reached, sorted((to, "sent") for to in ["ok@example.com", *beside]))
+        log = lab.gateway.log_text()[before:]
+        scenario.check(f"{name}: each left out is logged", log.count("full member is left out"), 1)
+        scenario.check(f"{name}: nobody is given notice", log.count("nobody is given notice"), int(address in NOT_GIVEN))
+    lab.gateway.restart(quota__notice="")
+
+
 def what_fits(scenario, lab):
     name = "foregate fits"
     dialogue = send(lab, name, "basic@example.com", lab.mx, size=3000)
@@ -110,6 +148,7 @@ def main():
         with_others(scenario, lab)
         what_fits(scenario, lab)
         late(scenario, lab)
+        notice(scenario, lab)
     scenario.end()
 
 

@@ -494,3 +494,247 @@ test("at end of message a mailbox of several recipients is asked once", function
     t.asked{ "alice@example.com 1", "alice@example.com 1", "bob@example.com 1", "alice@example.com " .. size,
         "bob@example.com " .. size }
 end)
+
+-- quota.notice. Everybody of these has a mailbox but carol@gmail.example.
+local NOTICE_VOLUME = {
+    accounts = { "alice@example.com", "bob@example.com", "boss@example.com", "full@example.com", "full2@example.com",
+        "own@example.com" },
+    virtual = table.concat({
+        "team@example.com alice@example.com, full@example.com",
+        "crew@example.com alice@example.com, full2@example.com",
+        "packed@example.com full@example.com, full2@example.com",
+        "tagged@example.com boss+crew@example.com, full@example.com",
+        "office@example.com boss@example.com, bob@example.com",
+        "partly@example.com boss@example.com, alice@example.com",
+        "to_full@example.com full@example.com",
+        "with_full@example.com boss@example.com, full2@example.com",
+        "dangling@example.com boss@example.com, nobody@example.com",
+        "circle@example.com circle2@example.com",
+        "circle2@example.com circle@example.com",
+        "own@example.com own@example.com, full@example.com",
+    }, "\n") .. "\n",
+}
+
+local TEAM = {
+    "delete_recipient <team@example.com>",
+    "add_recipient <alice@example.com> ORCPT=rfc822;team@example.com",
+}
+
+local function team_and(...)
+    local list = { TEAM[1], TEAM[2] }
+    for _, address in ipairs{ ... } do
+        list[#list + 1] = "add_recipient <" .. address .. "> ORCPT=rfc822;team@example.com"
+    end
+    return list
+end
+
+local function begin_notice(t, notice, options, params)
+    options = options or {}
+    options["quota.notice"] = notice
+    return begin(t, options, params, NOTICE_VOLUME)
+end
+
+local function team_with_notice(t, notice, options)
+    local s = begin_notice(t, notice, options)
+    s:rcpt("team@example.com"):is("continue")
+    return finish(s, 1000):is("continue")
+end
+
+test("notice: it gets the mail in place of the full member", function(t)
+    team_with_notice(t, "boss@example.com"):plan(team_and("boss@example.com"))
+    local size = 1000 + HEADER_BYTES
+    t.asked{ "alice@example.com 1", "full@example.com 1", "alice@example.com " .. size, "boss@example.com " .. size }
+end)
+
+test("notice: with the parameters of the alias", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    s:rcpt("team@example.com", { NOTIFY = "SUCCESS,FAILURE", ORCPT = "rfc822;old@x.example" }):is("continue")
+    finish(s):is("continue"):plan{
+        "delete_recipient <team@example.com>",
+        "add_recipient <alice@example.com> ORCPT=rfc822;old@x.example NOTIFY=SUCCESS,FAILURE",
+        "add_recipient <boss@example.com> ORCPT=rfc822;old@x.example NOTIFY=FAILURE",
+    }
+end)
+
+test("notice: an alias, with more than one member, and an address elsewhere", function(t)
+    team_with_notice(t, "office@example.com"):plan{
+        "delete_recipient <team@example.com>",
+        "add_recipient <office@example.com> ORCPT=rfc822;team@example.com",
+        "add_recipient <alice@example.com> ORCPT=rfc822;team@example.com",
+    }
+end)
+
+test("notice: an address elsewhere", function(t)
+    team_with_notice(t, "carol@gmail.example"):plan(team_and("carol@gmail.example"))
+end)
+
+test("notice: root at the host itself, whom only its own server knows", function(t)
+    team_with_notice(t, "root@mail.example.test"):plan(team_and("root@mail.example.test"))
+end)
+
+test("notice: nobody was left out, nobody is told", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    s:rcpt("alice@example.com"):is("continue")
+    s:rcpt("full@example.com"):is("reject", 552)
+    s:rcpt("packed@example.com"):is("reject", 552)
+    finish(s):is("continue"):plan{}
+end)
+
+test("notice: once for two aliases", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    s:rcpt("team@example.com"):is("continue")
+    s:rcpt("crew@example.com"):is("continue")
+    finish(s):is("continue"):plan{
+        "delete_recipient <team@example.com>",
+        "delete_recipient <crew@example.com>",
+        "add_recipient <alice@example.com> ORCPT=rfc822;crew@example.com",
+        "add_recipient <boss@example.com> ORCPT=rfc822;team@example.com",
+    }
+end)
+
+test("notice: once for two spellings of an alias", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    s:rcpt("team@example.com"):is("continue")
+    s:rcpt("Team@Example.com"):is("continue")
+    finish(s):is("continue"):plan{
+        "delete_recipient <team@example.com>",
+        "delete_recipient <Team@Example.com>",
+        "add_recipient <alice@example.com> ORCPT=rfc822;team@example.com",
+        "add_recipient <boss@example.com> ORCPT=rfc822;team@example.com",
+    }
+end)
+
+for name, notice in pairs{
+    ["a member"] = "Alice@Example.com",
+    ["a member's mailbox by a tag"] = "alice+notice@example.com",
+    ["the alias itself"] = "team@example.com",
+    ["an alias that leads to a member and another"] = "partly@example.com",
+} do
+    test("notice: " .. name .. " gets no second copy", function(t)
+        team_with_notice(t, notice):plan(TEAM)
+    end)
+end
+
+for _, other in ipairs{ "boss@example.com", "BOSS+x@example.com", "office@example.com" } do
+    for _, order in ipairs{ "before", "behind" } do
+        test("notice: no second copy when " .. other .. " is a recipient " .. order .. " the alias", function(t)
+            local s = begin_notice(t, "boss@example.com")
+            if order == "before" then
+                s:rcpt(other):is("continue")
+            end
+            s:rcpt("team@example.com"):is("continue")
+            if order == "behind" then
+                s:rcpt(other):is("continue")
+            end
+            finish(s):is("continue"):plan(TEAM)
+        end)
+    end
+end
+
+test("notice: no second copy behind the tag of a member", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    s:rcpt("tagged@example.com"):is("continue")
+    finish(s):is("continue"):plan{
+        "delete_recipient <tagged@example.com>",
+        "add_recipient <boss+crew@example.com> ORCPT=rfc822;tagged@example.com",
+    }
+end)
+
+test("notice: a refused recipient of that name is no copy", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    t.quota["boss@example.com"] = "over"
+    s:rcpt("boss@example.com"):is("reject")
+    t.quota["boss@example.com"] = "fits"
+    s:rcpt("team@example.com"):is("continue")
+    finish(s):is("continue"):plan(team_and("boss@example.com"))
+end)
+
+for name, notice in pairs{
+    ["the one left out"] = "full@example.com",
+    ["an alias of the one left out"] = "to_full@example.com",
+    ["an account that forwards to the one left out"] = "own@example.com",
+    ["an alias that leads to a full one, too"] = "with_full@example.com",
+    ["an alias that leads to nobody, too"] = "dangling@example.com",
+    ["an address that nobody has"] = "nobody@example.com",
+    ["an alias that leads in a circle"] = "circle@example.com",
+} do
+    test("notice: " .. name .. " is told nothing, and the mail goes its way", function(t)
+        team_with_notice(t, notice):plan(TEAM)
+    end)
+end
+
+test("notice: its own mailbox has no room for the true size", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    s:rcpt("team@example.com"):is("continue")
+    t.quota["boss@example.com"] = 999
+    finish(s, 1000):is("continue"):plan(TEAM)
+end)
+
+test("notice: the one left out has room again", function(t)
+    local s = begin_notice(t, "full@example.com")
+    s:rcpt("team@example.com"):is("continue")
+    t.quota["full@example.com"] = "fits"
+    finish(s):is("continue"):plan(team_and("full@example.com"))
+end)
+
+test("notice: whether it has room cannot be told: as on_failure says", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    t.quota["boss@example.com"] = "fails: no"
+    s:rcpt("team@example.com"):is("continue")
+    finish(s):is("continue"):plan(team_and("boss@example.com"))
+end)
+
+test("notice: with on_failure = defer it is left, and the mail still goes", function(t)
+    local s = begin_notice(t, "boss@example.com", { ["quota.on_failure"] = "defer" })
+    t.quota["boss@example.com"] = "fails: no"
+    s:rcpt("team@example.com"):is("continue")
+    finish(s):is("continue"):plan(TEAM)
+end)
+
+test("notice: also when the size was declared truly", function(t)
+    local s = begin_notice(t, "boss@example.com", nil, { SIZE = 5000 })
+    s:rcpt("team@example.com"):is("continue")
+    finish(s, 100):is("continue"):plan(team_and("boss@example.com"))
+    t.asked{ "alice@example.com 5000", "full@example.com 5000", "boss@example.com " .. 100 + HEADER_BYTES }
+end)
+
+test("notice: for a member left out at end of message", function(t)
+    local volume = { accounts = NOTICE_VOLUME.accounts, virtual = "pair@example.com alice@example.com, bob@example.com\n" }
+    local s = begin(t, { ["quota.notice"] = "boss@example.com" }, nil, volume)
+    s:rcpt("pair@example.com"):is("continue")
+    t.quota["bob@example.com"] = 100
+    finish(s, 1000):is("continue"):plan{
+        "delete_recipient <pair@example.com>",
+        "add_recipient <alice@example.com> ORCPT=rfc822;pair@example.com",
+        "add_recipient <boss@example.com> ORCPT=rfc822;pair@example.com",
+    }
+end)
+
+test("notice: none for a message that is refused late", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    s:rcpt("team@example.com"):is("continue")
+    t.quota["alice@example.com"] = 100
+    finish(s, 1000):is("reject", 552):plan{}
+end)
+
+test("notice: not in shadow mode", function(t)
+    team_with_notice(t, "boss@example.com", { ["quota.mode"] = "shadow" }):plan{}
+end)
+
+test("notice: busy is not room", function(t)
+    with_busy(t)
+    local volume = { accounts = BUSY_VOLUME.accounts, virtual = "team@example.com alice@example.com, full@example.com\n" }
+    local s = begin(t, { ["quota.notice"] = "busy@example.com" }, nil, volume)
+    s:rcpt("team@example.com"):is("continue")
+    finish(s):is("continue"):plan(TEAM)
+end)
+
+test("notice: empty is none", function(t)
+    team_with_notice(t, ""):plan(TEAM)
+end)
+
+test("notice: what is no address is told at start", function(t)
+    local ok, why = pcall(begin_notice, t, "boss")
+    equal(ok, false)
+    matches(why, "quota.notice = boss: this is no address of the form local-part@domain")
+end)
