@@ -22,6 +22,15 @@ local function late_reply(settings, detail)
     end
 end
 
+local function is_exempt(session, settings)
+    for _, listener in ipairs(settings.exempt_listeners) do
+        if session.listener == listener then
+            return true
+        end
+    end
+    return session:in_networks(settings.exempt_networks)
+end
+
 -- { [mailbox] = { room =, text = } } of all mailboxes, asked side by side. The second result is the
 -- reason when at least one could not be told.
 local function ask(mailboxes, bytes)
@@ -123,9 +132,9 @@ local function judge(message, recipient, answers, settings)
     return "room"
 end
 
-local function rcpt(_, message, recipient, settings)
+local function rcpt(session, message, recipient, settings)
     local mailboxes = mailboxes_of(recipient.expansion, {}, {})
-    if #mailboxes == 0 then
+    if #mailboxes == 0 or is_exempt(session, settings) then
         return nil
     end
     local answers, failure = ask(mailboxes, message.declared_bytes or 1)
@@ -261,7 +270,10 @@ local function give_notice(message, settings)
     end
 end
 
-local function finish(_, message, settings)
+local function finish(session, message, settings)
+    if is_exempt(session, settings) then
+        return nil
+    end
     local verdict = check_size(message, settings)
     if not verdict and settings.notice then
         give_notice(message, settings)
@@ -285,6 +297,8 @@ return {
         late = { "choice", "reject", choices = "reject defer deliver",
             "a mailbox turns out to be too full at end of message: the whole message is refused with " ..
             "reply, told to come again, or taken and left to bounce" },
+        exempt_networks = { "networks", "", "clients whose mail is not judged" },
+        exempt_listeners = { "list", "", "listeners of Postfix (daemon_name) whose mail is not judged" },
     },
     rcpt = rcpt,
     finish = finish,

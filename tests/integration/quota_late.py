@@ -133,6 +133,25 @@ def notice(scenario, lab):
     lab.gateway.restart(quota__notice="")
 
 
+def exempt(scenario, lab):
+    """Listeners and clients whose mail quota does not judge; the others' it does."""
+    large = [f"SIZE={LARGE}"]
+
+    def of_user():
+        return lab.submit("ok@example.com", "ok@example.com", ["full@example.com"], data=False, mail_parameters=large).rcpt[0]
+
+    def of_stranger():
+        return lab.send("s@external.test", "full@example.com", data=False, mail_parameters=large).rcpt[0]
+
+    for name, value, user, stranger in (("exempt_listeners", "ORIGINATING", OK, FULL),
+                                        ("exempt_listeners", "", FULL, FULL),
+                                        ("exempt_networks", "192.0.2.0/24", FULL, FULL),
+                                        ("exempt_networks", "192.0.2.0/24 127.0.0.0/8", OK, OK)):
+        lab.gateway.restart(**{f"quota__{name}": value})
+        scenario.check(f"{name} = {value}: user", of_user(), user)
+        scenario.check(f"{name} = {value}: stranger", of_stranger(), stranger)
+
+
 def what_fits(scenario, lab):
     name = "foregate fits"
     dialogue = send(lab, name, "basic@example.com", lab.mx, size=3000)
@@ -149,6 +168,7 @@ def main():
         what_fits(scenario, lab)
         late(scenario, lab)
         notice(scenario, lab)
+        exempt(scenario, lab)
     scenario.end()
 
 

@@ -738,3 +738,34 @@ test("notice: what is no address is told at start", function(t)
     equal(ok, false)
     matches(why, "quota.notice = boss: this is no address of the form local-part@domain")
 end)
+
+-- Who is not judged.
+for name, case in pairs{
+    ["a network"] = { { ["quota.exempt_networks"] = "10.0.0.0/8, 192.0.2.0/24" }, {}, true },
+    ["a listener"] = { { ["quota.exempt_listeners"] = "smtps, ORIGINATING" }, { listener = "ORIGINATING" }, true },
+    ["another network"] = { { ["quota.exempt_networks"] = "10.0.0.0/8 [::1]/128" }, {}, false },
+    ["another listener"] = { { ["quota.exempt_listeners"] = "ORIGINATING" }, { listener = "smtpd" }, false },
+    ["a listener without a name"] = { { ["quota.exempt_listeners"] = "ORIGINATING" }, {}, false },
+} do
+    test("exempt: " .. name, function(t)
+        t.volume(VOLUME)
+        t.options(case[1])
+        t.quota["full@example.com"] = "over"
+        local s = t.session(case[2])
+        s:mail("a@sender.example")
+        if case[3] then
+            s:rcpt("full@example.com"):is("continue")
+            s:rcpt("team@example.com"):is("continue")
+            finish(s, 1000):is("continue"):plan{}
+            t.asked{}
+        else
+            s:rcpt("full@example.com"):is("reject", 552)
+        end
+    end)
+end
+
+test("exempt: what is no network is told at start", function(t)
+    local ok, why = pcall(begin, t, { ["quota.exempt_networks"] = "10.0.0.1/8" })
+    equal(ok, false)
+    matches(why, "write 10.0.0.0/8")
+end)
