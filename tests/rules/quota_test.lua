@@ -568,8 +568,8 @@ test("notice: an address elsewhere", function(t)
     team_with_notice(t, "carol@gmail.example"):plan(team_and("carol@gmail.example"))
 end)
 
-test("notice: root at the host itself, whom only its own server knows", function(t)
-    team_with_notice(t, "root@mail.example.test"):plan(team_and("root@mail.example.test"))
+test("notice: a user of the host itself, whom only its own server knows", function(t)
+    team_with_notice(t, "operator1@mail.example.test"):plan(team_and("operator1@mail.example.test"))
 end)
 
 test("notice: nobody was left out, nobody is told", function(t)
