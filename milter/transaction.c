@@ -446,6 +446,7 @@ void transaction_conclude(struct transaction *transaction, const struct verdict 
     transaction->accepted = accepted;
     if (accepted) {
         count_replaced(transaction->message);
+        counter_add(COUNTER_LEFT_OUT, (int64_t)edits->left_out_count);
     }
     log_summary(transaction, verdict, edits);
 }

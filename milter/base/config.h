@@ -24,6 +24,7 @@ enum option_type {
     OPTION_LIST,     /* words, white space or comma between them */
     OPTION_REPLY,    /* `552 5.2.2 text`: code, enhanced code of its class, text */
     OPTION_NETWORKS, /* addresses and CIDR blocks as in Postfix's mynetworks */
+    OPTION_ADDRESS,  /* one mail address, local-part@domain without quotes; empty: none */
 };
 
 struct option {

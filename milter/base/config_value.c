@@ -12,6 +12,9 @@
 /* SMTP reply lines hold 512 bytes (RFC 5321 4.5.3.1.5), code and CRLF included. */
 enum { REPLY_TEXT_BYTES = 400 };
 
+/* RFC 5321 4.5.3.1. */
+enum { LOCAL_PART_BYTES = 64, DOMAIN_BYTES = 255 };
+
 struct unit {
     const char *name;
     int64_t factor;
@@ -249,6 +252,36 @@ static bool parse_networks(const char *text, struct complaint *complaint)
     return complain(complaint, "%.250s", error.text);
 }
 
+/* Labels of letters, digits and hyphens, dots between. */
+static bool is_domain(const char *text)
+{
+    static const char inner[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.";
+    size_t length = strlen(text);
+    return length > 0 && length <= DOMAIN_BYTES && strspn(text, inner) == length &&
+           strstr(text, "..") == NULL && strchr("-.", text[0]) == NULL &&
+           strchr("-.", text[length - 1]) == NULL;
+}
+
+/* Stricter than RFC 5321: what the operator names must mean the same to every server, so no
+ * quotes, no routes (`%`, `!`) and nothing that is taken for an option. */
+static bool parse_address(const char *text, struct complaint *complaint)
+{
+    static const char atoms[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789#$&'*+-/=?^_`{|}~.";
+    complain_remedy(complaint,
+                    "write one address like postmaster@example.com; for several, "
+                    "make it an alias");
+    size_t length = strcspn(text, "@");
+    bool local_part = length > 0 && length <= LOCAL_PART_BYTES &&
+                      strspn(text, atoms) == length && strchr("-.", text[0]) == NULL &&
+                      text[length - 1] != '.' && strstr(text, "..") == NULL;
+    if (text[length] != '@' || !local_part || !is_domain(text + length + 1)) {
+        return complain(complaint, "this is no address of the form local-part@domain");
+    }
+    return true;
+}
+
 static bool has_control(const char *text, bool tab_separates)
 {
     for (; *text != '\0'; text++) {
@@ -268,7 +301,8 @@ bool option_parse(const struct option *option, const char *text, int64_t *number
         complain_remedy(complaint, "remove it");
         return complain(complaint, "there is a control character in the value");
     }
-    bool may_be_empty = words || option->type == OPTION_TEXT;
+    bool may_be_empty =
+        words || option->type == OPTION_TEXT || option->type == OPTION_ADDRESS;
     if (*text == '\0' && !may_be_empty) {
         complain_remedy(complaint, "write a value, or remove the option");
         return complain(complaint, "the value is empty");
@@ -289,14 +323,18 @@ bool option_parse(const struct option *option, const char *text, int64_t *number
         return parse_reply(text, complaint);
     case OPTION_NETWORKS:
         return parse_networks(text, complaint);
+    case OPTION_ADDRESS:
+        return *text == '\0' || parse_address(text, complaint);
     }
     return complain(complaint, "this option has no type");
 }
 
 static const char *const type_names[] = {
-    [OPTION_TEXT] = "text", [OPTION_BOOL] = "bool",         [OPTION_COUNT] = "count",
-    [OPTION_SIZE] = "size", [OPTION_DURATION] = "duration", [OPTION_CHOICE] = "choice",
-    [OPTION_LIST] = "list", [OPTION_REPLY] = "reply",       [OPTION_NETWORKS] = "networks",
+    [OPTION_TEXT] = "text",         [OPTION_BOOL] = "bool",
+    [OPTION_COUNT] = "count",       [OPTION_SIZE] = "size",
+    [OPTION_DURATION] = "duration", [OPTION_CHOICE] = "choice",
+    [OPTION_LIST] = "list",         [OPTION_REPLY] = "reply",
+    [OPTION_NETWORKS] = "networks", [OPTION_ADDRESS] = "address",
 };
 
 const char *option_type_name(enum option_type type)

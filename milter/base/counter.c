@@ -26,6 +26,7 @@ const char *counter_name(enum counter counter)
         [COUNTER_REFUSED_RECIPIENTS] = "refused_recipients",
         [COUNTER_REFUSED_MESSAGES] = "refused_messages",
         [COUNTER_REPLACED] = "replaced",
+        [COUNTER_LEFT_OUT] = "left_out",
         [COUNTER_RULE_ERRORS] = "rule_errors",
         [COUNTER_RULE_LIMITS] = "rule_limits",
         [COUNTER_SHADOWED] = "shadowed",

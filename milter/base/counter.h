@@ -12,6 +12,7 @@ enum counter {
     COUNTER_REFUSED_RECIPIENTS,
     COUNTER_REFUSED_MESSAGES,
     COUNTER_REPLACED, /* recipients with other deliveries than asked for */
+    COUNTER_LEFT_OUT, /* addresses behind them that got nothing */
     COUNTER_RULE_ERRORS,
     COUNTER_RULE_LIMITS, /* of these: instructions, memory or time */
     COUNTER_SHADOWED,    /* verdicts not carried out: shadow mode */

@@ -6,6 +6,7 @@
 #include "command/settings.h"
 #include "directory/dms.h"
 #include "directory/lint.h"
+#include "directory/resolve.h"
 #include "script/engine.h"
 
 #include "base/text.h"
@@ -62,6 +63,47 @@ static void check_config(struct config *config, struct finding_list *findings)
     }
 }
 
+/* Of an option that names an address of ours which nobody has. Its place is `FILE:LINE` or
+ * a name. */
+static void add_unknown_address(const struct config *config, const char *name,
+                                struct finding_list *findings)
+{
+    char *file = arena_copy(findings->arena, config_origin(config, name));
+    char *colon = strrchr(file, ':');
+    int line = colon != NULL ? (int)strtol(colon + 1, NULL, 10) : 0;
+    if (line > 0) {
+        *colon = '\0';
+    }
+    finding_add_format(findings, FINDING_WARNING, "unknown-address", file, line,
+                       "correct it, or add the account or alias",
+                       "%s = %s: an address of ours that nobody has: it gets no mail", name,
+                       config_text(config, name));
+}
+
+static void check_addresses(const struct config *config, const struct snapshot *snapshot,
+                            struct finding_list *findings)
+{
+    for (size_t i = 0; i < config_count(config); i++) {
+        const struct option *option = config_option(config, i);
+        const char *text = config_text(config, option->name);
+        if (option->type != OPTION_ADDRESS || text == NULL || *text == '\0') {
+            continue;
+        }
+        struct address address;
+        struct error ignored; /* a bad value is told already */
+        if (!address_parse(findings->arena, text, &snapshot_settings(snapshot)->rules,
+                           &address, &ignored)) {
+            continue;
+        }
+        const struct expansion *expansion =
+            resolve_address(findings->arena, &address, snapshot);
+        if (expansion->status == EXPANSION_UNKNOWN &&
+            expansion->domain_class == CLASS_MAILBOX) {
+            add_unknown_address(config, option->name, findings);
+        }
+    }
+}
+
 /* False: there is no directory, and why stands in findings. */
 static bool check_directory(const struct config *config, struct finding_list *findings,
                             struct snapshot_counts *counts)
@@ -74,6 +116,7 @@ static bool check_directory(const struct config *config, struct finding_list *fi
     }
     struct snapshot *snapshot = dms_read(&settings, findings);
     lint_snapshot(snapshot, findings);
+    check_addresses(config, snapshot, findings);
     *counts = snapshot_counts(snapshot);
     snapshot_release(&snapshot);
     finding_sort(findings);

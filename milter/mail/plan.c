@@ -195,8 +195,8 @@ static bool cover_edited(struct builder *builder, struct group *group)
                 builder->error, ERROR_RULE,
                 "%s cannot keep itself and leave out %s: the server expands it again",
                 group->first->address.external, addresses[i]);
-        } else {
-            key_set_add(builder->left_out, addresses[i]);
+        } else if (key_set_add(builder->left_out, addresses[i])) {
+            builder->list->left_out_count++;
         }
     }
     return true;

@@ -58,6 +58,7 @@ struct plan_expander {
 struct edit_list {
     struct edit *edits;
     size_t count;
+    size_t left_out_count; /* addresses that would have got the message without them */
 };
 
 /* The edits to send, in order. False when no plan can do what was recorded without losing,

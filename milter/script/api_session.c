@@ -5,7 +5,9 @@
  *   tls                               { version =, cipher = }, nil without TLS
  *   trusted                           true for a client in trusted_networks
  *   local_submission                  true for mail from sendmail(1)
+ *   session:in_networks(networks)     true when ip is in them (text, as trusted_networks)
  *   notes                             plain values, as long as the session */
+#include "base/network.h"
 #include "script/api.h"
 
 #include <lauxlib.h>
@@ -24,6 +26,18 @@ static void tls_push(lua_State *L, const struct session *session)
     lua_setfield(L, -2, "version");
     lua_pushstring(L, session->tls_cipher);
     lua_setfield(L, -2, "cipher");
+}
+
+static int session_in_networks(lua_State *L)
+{
+    const struct session *session = handle_check(L, 1, TYPE);
+    struct network_list list;
+    struct error error = {0};
+    if (!network_list_parse(api_call(L)->scratch, luaL_checkstring(L, 2), &list, &error)) {
+        return luaL_argerror(L, 2, lua_pushstring(L, error.text));
+    }
+    lua_pushboolean(L, network_list_contains(&list, session->ip));
+    return 1;
 }
 
 static int session_index(lua_State *L)
@@ -52,6 +66,8 @@ static int session_index(lua_State *L)
         lua_pushboolean(L, session->local_submission);
     } else if (strcmp(field, "tls") == 0) {
         tls_push(L, session);
+    } else if (strcmp(field, "in_networks") == 0) {
+        lua_pushcfunction(L, session_in_networks);
     } else if (strcmp(field, "notes") == 0) {
         notes_push(L, &session->notes, session->arena);
     } else {

@@ -323,6 +323,9 @@ static void setting_push(lua_State *L, const struct config *config, const char *
     case OPTION_NETWORKS:
         lua_pushstring(L, text);
         return;
+    case OPTION_ADDRESS:
+        lua_pushstring(L, *text != '\0' ? text : NULL); /* nil for NULL */
+        return;
     case OPTION_BOOL:
         lua_pushboolean(L, config_bool(config, name));
         return;

@@ -316,6 +316,19 @@ class Check(CommandCase):
         self.assertIn(f"{self.config}:2: error: there is no option quota.timout [unknown-option]\n"
                       "    did you mean quota.timeout?\n", text)
 
+    def test_an_option_names_an_address_that_nobody_has(self):
+        self.write_volume({"postfix-virtual.cf": "team@example.com alice@example.com\n"})
+        self.write_config("quota.notice = nobody@example.com\n")
+        findings = [finding for finding in self.findings() if finding["code"] == "unknown-address"]
+        self.assertEqual([(finding["file"], finding["line"], finding["severity"]) for finding in findings],
+                         [(str(self.config), 1, "warning")])
+        self.assertIn("quota.notice = nobody@example.com: an address of ours that nobody has", findings[0]["message"])
+        for address in ("team@example.com", "alice+x@example.com", "someone@elsewhere.test", "root@localhost", ""):
+            with self.subTest(address):
+                self.assertNotIn("unknown-address", self.foregate("-o", f"quota.notice={address}", "check"))
+        self.assertIn("quota.notice = nobody: this is no address",
+                      self.foregate("-o", "quota.notice=nobody", "check", status=1))
+
     def test_contradictions_between_lines(self):
         findings = self.findings(status=1)
         self.assertEqual([(finding["file"], finding["line"], finding["code"]) for finding in findings

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """The envelope plan: a group's full members are left out of the delivery by recipient edits that lose nothing."""
 
+import re
+
 from cases import case, equal, holds, run
 from fake_quota import FULL, FakeQuota
 from program import VOLUME, Program
@@ -193,6 +195,22 @@ def logged():
     edits("<pair@example.com>")
     line = program.wait_log(r"full@example\.com", after=position, limit=5)
     holds("a line naming the mailbox", line, "\n".join(program.lines[position:]))
+
+
+@case("addresses left out are counted once the message is accepted, and only then")
+def counted():
+    with Program(quota=quota, volume={"postfix-virtual.cf": VOLUME["postfix-virtual.cf"] + EXTRA}) as other:
+        with other.session() as session:
+            session.transaction(["<pair@example.com>", "<trio@example.com>", "<halfgone@example.com>"])
+            session.mail()
+            session.rcpt("<pair@example.com>")
+            session.abort()
+            session.quit()
+        other.reload()
+        line = other.wait_log(r"\bcounters\b", limit=10)
+        holds("counters", line, other.log)
+        equal("replaced", re.search(r"\breplaced=(\d+)", line).group(1), "3")
+        equal("left_out", re.search(r"\bleft_out=(\d+)", line).group(1), "2")  # full@ and nosuch@
 
 
 EDITS = """

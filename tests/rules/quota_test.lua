@@ -321,3 +321,449 @@ test("a reply that makes the server hang up is no reply for a full mailbox", fun
     equal(ok, false)
     matches(why, "421")
 end)
+
+-- What the rule makes of "busy": the shipped rule with a quota.check that says it of busy@ and busy2@.
+local function with_busy(t)
+    local path = debug.getinfo(1, "S").source:match("^@(.*)tests/rules/") .. "rules/quota.lua"
+    local file <close> = assert(io.open(path))
+    t.rule("quota", [[
+        local asked = quota
+        local quota = { check = function(mailbox, bytes)
+            if mailbox:find("^busy") then
+                return "busy", "60000 bytes are not counted yet"
+            end
+            return asked.check(mailbox, bytes)
+        end }
+    ]] .. file:read("a"))
+end
+
+local BUSY_VOLUME = {
+    accounts = { "alice@example.com", "full@example.com", "busy@example.com", "busy2@example.com",
+        "own@example.com" },
+    virtual = table.concat({
+        "free@example.com alice@example.com, busy@example.com",
+        "mixed@example.com alice@example.com, busy@example.com, full@example.com",
+        "tight@example.com busy@example.com, full@example.com",
+        "both@example.com busy@example.com, busy2@example.com",
+        "own@example.com own@example.com, busy@example.com, full@example.com",
+    }, "\n") .. "\n",
+}
+
+local BUSY_WORDS = "Mailbox is busy with other mail, try again later"
+
+local function begin_busy(t, options, params)
+    with_busy(t)
+    return begin(t, options, params, BUSY_VOLUME)
+end
+
+test("busy: told to come again, never refused for good", function(t)
+    local v = begin_busy(t):rcpt("busy@example.com"):is("defer", 452, "4.2.2", BUSY_WORDS)
+    equal(v.detail.busy, "busy@example.com")
+    equal(v.detail.answer, "60000 bytes are not counted yet")
+end)
+
+for _, group in ipairs{ "all", "any" } do
+    test("busy, group = " .. group .. ": with a busy member it comes again as a whole", function(t)
+        local s = begin_busy(t, { ["quota.group"] = group })
+        s:rcpt("free@example.com"):is("defer", 452, "4.2.2", BUSY_WORDS)
+        s:rcpt("both@example.com"):is("defer", 452, "4.2.2", BUSY_WORDS)
+        s:rcpt("alice@example.com"):is("continue")
+        finish(s):is("continue"):plan{}
+    end)
+end
+
+test("busy, group = any: full wins", function(t)
+    local s = begin_busy(t, { ["quota.group"] = "any" })
+    s:rcpt("free@example.com"):is("defer", 452, "4.2.2")
+    s:rcpt("mixed@example.com"):is("reject", 552, "5.2.2")
+    s:rcpt("tight@example.com"):is("reject", 552, "5.2.2")
+end)
+
+test("busy, group = all: nobody is left out while somebody is busy", function(t)
+    local s = begin_busy(t)
+    local v = s:rcpt("mixed@example.com"):is("defer", 452, "4.2.2", BUSY_WORDS)
+    equal(v.detail.busy, "busy@example.com")
+    s:rcpt("tight@example.com"):is("defer", 452, "4.2.2")
+    s:rcpt("alice@example.com"):is("continue")
+    finish(s):is("continue"):plan{}
+end)
+
+test("busy, group = all: full wins where the full one cannot be left out", function(t)
+    local v = begin_busy(t):rcpt("own@example.com"):is("reject", 552, "5.2.2")
+    matches(v.detail.cannot_leave_out, "expands it again")
+end)
+
+-- Mail of sendmail(1) is not refused at RCPT, so busy is met at end of message.
+local function begin_sendmail(t, options)
+    with_busy(t)
+    t.volume(BUSY_VOLUME)
+    t.options{ ["quota.lease"] = "0" }
+    t.options(options or {})
+    local s = t.session{ ip = "127.0.0.1", name = "localhost", port = 0 }
+    s:mail("a@sender.example")
+    return s
+end
+
+test("busy at end of message: the whole message comes again", function(t)
+    local s = begin_sendmail(t)
+    s:rcpt("alice@example.com"):is("continue")
+    s:rcpt("busy@example.com"):is("continue")
+    local v = finish(s, 10):is("defer", 452, "4.2.2", BUSY_WORDS):plan{}
+    equal(v.detail.recipient, "busy@example.com")
+end)
+
+test("busy at end of message: a full recipient behind it wins", function(t)
+    local s = begin_sendmail(t)
+    s:rcpt("busy@example.com"):is("continue")
+    s:rcpt("alice@example.com"):is("continue")
+    t.quota["alice@example.com"] = 100
+    finish(s, 1000):is("reject", 552, "5.2.2"):plan{}
+end)
+
+test("busy at end of message: late = deliver does not take it", function(t)
+    local s = begin_sendmail(t, { ["quota.late"] = "deliver" })
+    s:rcpt("alice@example.com"):is("continue")
+    s:rcpt("busy@example.com"):is("continue")
+    t.quota["alice@example.com"] = 100
+    finish(s, 1000):is("defer", 452, "4.2.2", BUSY_WORDS)
+end)
+
+-- Two recipients, for one of which the message turns out too big.
+local function late(t, options)
+    local s = begin(t, options)
+    s:rcpt("alice@example.com"):is("continue")
+    s:rcpt("bob@example.com"):is("continue")
+    t.quota["bob@example.com"] = 100
+    return finish(s, 1000)
+end
+
+test("late = defer: the message comes again", function(t)
+    local v = late(t, { ["quota.late"] = "defer" })
+    v:is("defer", 452, "4.2.2", "Mailbox has no room for this message, try again later"):plan{}
+    equal(v.detail.recipient, "bob@example.com")
+    equal(v.detail.mailbox, "bob@example.com")
+end)
+
+test("late = deliver: it is taken", function(t)
+    late(t, { ["quota.late"] = "deliver" }):is("continue"):plan{}
+end)
+
+for _, way in ipairs{ "defer", "deliver" } do
+    test("late = " .. way .. " changes nothing at RCPT", function(t)
+        begin(t, { ["quota.late"] = way }):rcpt("full@example.com"):is("reject", 552, "5.2.2")
+    end)
+end
+
+test("late = reject with a temporary quota.reply", function(t)
+    late(t, { ["quota.reply"] = "452 4.2.2 Later" }):is("defer", 452, "4.2.2", "Later")
+end)
+
+test("late = deliver: who can be left out still is, and all full ones of a group are delivered to", function(t)
+    local s = begin(t, { ["quota.late"] = "deliver" })
+    s:rcpt("team@example.com"):is("continue")
+    s:rcpt("bob@example.com"):is("continue")
+    t.quota["bob@example.com"] = 100
+    finish(s, 1000):is("continue"):plan{
+        "delete_recipient <team@example.com>",
+        "add_recipient <alice@example.com> ORCPT=rfc822;team@example.com",
+    }
+end)
+
+for way, want in pairs{ reject = { "reject", 552 }, defer = { "defer", 452 }, deliver = { "continue" } } do
+    test("late = " .. way .. ": a full one that cannot be left out", function(t)
+        local volume = { accounts = VOLUME.accounts, virtual = "own@example.com own@example.com, bob@example.com\n" }
+        local s = begin(t, { ["quota.late"] = way }, nil, volume)
+        s:rcpt("own@example.com"):is("continue")
+        t.quota["bob@example.com"] = 100
+        local v = finish(s, 1000):is(table.unpack(want)):plan{}
+        if v.detail then
+            matches(v.detail.cannot_leave_out, "expands it again")
+        end
+    end)
+end
+
+test("at end of message a mailbox of several recipients is asked once", function(t)
+    local s = begin(t)
+    s:rcpt("twice@example.com"):is("continue")
+    s:rcpt("alice+y@example.com"):is("continue")
+    s:rcpt("bob@example.com"):is("continue")
+    finish(s, 1000):is("continue")
+    local size = 1000 + HEADER_BYTES
+    t.asked{ "alice@example.com 1", "alice@example.com 1", "bob@example.com 1", "alice@example.com " .. size,
+        "bob@example.com " .. size }
+end)
+
+-- quota.notice. Everybody of these has a mailbox but carol@gmail.example.
+local NOTICE_VOLUME = {
+    accounts = { "alice@example.com", "bob@example.com", "boss@example.com", "full@example.com", "full2@example.com",
+        "own@example.com" },
+    virtual = table.concat({
+        "team@example.com alice@example.com, full@example.com",
+        "crew@example.com alice@example.com, full2@example.com",
+        "packed@example.com full@example.com, full2@example.com",
+        "tagged@example.com boss+crew@example.com, full@example.com",
+        "office@example.com boss@example.com, bob@example.com",
+        "partly@example.com boss@example.com, alice@example.com",
+        "to_full@example.com full@example.com",
+        "with_full@example.com boss@example.com, full2@example.com",
+        "dangling@example.com boss@example.com, nobody@example.com",
+        "circle@example.com circle2@example.com",
+        "circle2@example.com circle@example.com",
+        "own@example.com own@example.com, full@example.com",
+    }, "\n") .. "\n",
+}
+
+local TEAM = {
+    "delete_recipient <team@example.com>",
+    "add_recipient <alice@example.com> ORCPT=rfc822;team@example.com",
+}
+
+local function team_and(...)
+    local list = { TEAM[1], TEAM[2] }
+    for _, address in ipairs{ ... } do
+        list[#list + 1] = "add_recipient <" .. address .. "> ORCPT=rfc822;team@example.com"
+    end
+    return list
+end
+
+local function begin_notice(t, notice, options, params)
+    options = options or {}
+    options["quota.notice"] = notice
+    return begin(t, options, params, NOTICE_VOLUME)
+end
+
+local function team_with_notice(t, notice, options)
+    local s = begin_notice(t, notice, options)
+    s:rcpt("team@example.com"):is("continue")
+    return finish(s, 1000):is("continue")
+end
+
+test("notice: it gets the mail in place of the full member", function(t)
+    team_with_notice(t, "boss@example.com"):plan(team_and("boss@example.com"))
+    local size = 1000 + HEADER_BYTES
+    t.asked{ "alice@example.com 1", "full@example.com 1", "alice@example.com " .. size, "boss@example.com " .. size }
+end)
+
+test("notice: with the parameters of the alias", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    s:rcpt("team@example.com", { NOTIFY = "SUCCESS,FAILURE", ORCPT = "rfc822;old@x.example" }):is("continue")
+    finish(s):is("continue"):plan{
+        "delete_recipient <team@example.com>",
+        "add_recipient <alice@example.com> ORCPT=rfc822;old@x.example NOTIFY=SUCCESS,FAILURE",
+        "add_recipient <boss@example.com> ORCPT=rfc822;old@x.example NOTIFY=FAILURE",
+    }
+end)
+
+test("notice: an alias, with more than one member, and an address elsewhere", function(t)
+    team_with_notice(t, "office@example.com"):plan{
+        "delete_recipient <team@example.com>",
+        "add_recipient <office@example.com> ORCPT=rfc822;team@example.com",
+        "add_recipient <alice@example.com> ORCPT=rfc822;team@example.com",
+    }
+end)
+
+test("notice: an address elsewhere", function(t)
+    team_with_notice(t, "carol@gmail.example"):plan(team_and("carol@gmail.example"))
+end)
+
+test("notice: a user of the host itself, whom only its own server knows", function(t)
+    team_with_notice(t, "operator1@mail.example.test"):plan(team_and("operator1@mail.example.test"))
+end)
+
+test("notice: nobody was left out, nobody is told", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    s:rcpt("alice@example.com"):is("continue")
+    s:rcpt("full@example.com"):is("reject", 552)
+    s:rcpt("packed@example.com"):is("reject", 552)
+    finish(s):is("continue"):plan{}
+end)
+
+test("notice: once for two aliases", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    s:rcpt("team@example.com"):is("continue")
+    s:rcpt("crew@example.com"):is("continue")
+    finish(s):is("continue"):plan{
+        "delete_recipient <team@example.com>",
+        "delete_recipient <crew@example.com>",
+        "add_recipient <alice@example.com> ORCPT=rfc822;crew@example.com",
+        "add_recipient <boss@example.com> ORCPT=rfc822;team@example.com",
+    }
+end)
+
+test("notice: once for two spellings of an alias", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    s:rcpt("team@example.com"):is("continue")
+    s:rcpt("Team@Example.com"):is("continue")
+    finish(s):is("continue"):plan{
+        "delete_recipient <team@example.com>",
+        "delete_recipient <Team@Example.com>",
+        "add_recipient <alice@example.com> ORCPT=rfc822;team@example.com",
+        "add_recipient <boss@example.com> ORCPT=rfc822;team@example.com",
+    }
+end)
+
+for name, notice in pairs{
+    ["a member"] = "Alice@Example.com",
+    ["a member's mailbox by a tag"] = "alice+notice@example.com",
+    ["the alias itself"] = "team@example.com",
+    ["an alias that leads to a member and another"] = "partly@example.com",
+} do
+    test("notice: " .. name .. " gets no second copy", function(t)
+        team_with_notice(t, notice):plan(TEAM)
+    end)
+end
+
+for _, other in ipairs{ "boss@example.com", "BOSS+x@example.com", "office@example.com" } do
+    for _, order in ipairs{ "before", "behind" } do
+        test("notice: no second copy when " .. other .. " is a recipient " .. order .. " the alias", function(t)
+            local s = begin_notice(t, "boss@example.com")
+            if order == "before" then
+                s:rcpt(other):is("continue")
+            end
+            s:rcpt("team@example.com"):is("continue")
+            if order == "behind" then
+                s:rcpt(other):is("continue")
+            end
+            finish(s):is("continue"):plan(TEAM)
+        end)
+    end
+end
+
+test("notice: no second copy behind the tag of a member", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    s:rcpt("tagged@example.com"):is("continue")
+    finish(s):is("continue"):plan{
+        "delete_recipient <tagged@example.com>",
+        "add_recipient <boss+crew@example.com> ORCPT=rfc822;tagged@example.com",
+    }
+end)
+
+test("notice: a refused recipient of that name is no copy", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    t.quota["boss@example.com"] = "over"
+    s:rcpt("boss@example.com"):is("reject")
+    t.quota["boss@example.com"] = "fits"
+    s:rcpt("team@example.com"):is("continue")
+    finish(s):is("continue"):plan(team_and("boss@example.com"))
+end)
+
+for name, notice in pairs{
+    ["the one left out"] = "full@example.com",
+    ["an alias of the one left out"] = "to_full@example.com",
+    ["an account that forwards to the one left out"] = "own@example.com",
+    ["an alias that leads to a full one, too"] = "with_full@example.com",
+    ["an alias that leads to nobody, too"] = "dangling@example.com",
+    ["an address that nobody has"] = "nobody@example.com",
+    ["an alias that leads in a circle"] = "circle@example.com",
+} do
+    test("notice: " .. name .. " is told nothing, and the mail goes its way", function(t)
+        team_with_notice(t, notice):plan(TEAM)
+    end)
+end
+
+test("notice: its own mailbox has no room for the true size", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    s:rcpt("team@example.com"):is("continue")
+    t.quota["boss@example.com"] = 999
+    finish(s, 1000):is("continue"):plan(TEAM)
+end)
+
+test("notice: the one left out has room again", function(t)
+    local s = begin_notice(t, "full@example.com")
+    s:rcpt("team@example.com"):is("continue")
+    t.quota["full@example.com"] = "fits"
+    finish(s):is("continue"):plan(team_and("full@example.com"))
+end)
+
+test("notice: whether it has room cannot be told: as on_failure says", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    t.quota["boss@example.com"] = "fails: no"
+    s:rcpt("team@example.com"):is("continue")
+    finish(s):is("continue"):plan(team_and("boss@example.com"))
+end)
+
+test("notice: with on_failure = defer it is left, and the mail still goes", function(t)
+    local s = begin_notice(t, "boss@example.com", { ["quota.on_failure"] = "defer" })
+    t.quota["boss@example.com"] = "fails: no"
+    s:rcpt("team@example.com"):is("continue")
+    finish(s):is("continue"):plan(TEAM)
+end)
+
+test("notice: also when the size was declared truly", function(t)
+    local s = begin_notice(t, "boss@example.com", nil, { SIZE = 5000 })
+    s:rcpt("team@example.com"):is("continue")
+    finish(s, 100):is("continue"):plan(team_and("boss@example.com"))
+    t.asked{ "alice@example.com 5000", "full@example.com 5000", "boss@example.com " .. 100 + HEADER_BYTES }
+end)
+
+test("notice: for a member left out at end of message", function(t)
+    local volume = { accounts = NOTICE_VOLUME.accounts, virtual = "pair@example.com alice@example.com, bob@example.com\n" }
+    local s = begin(t, { ["quota.notice"] = "boss@example.com" }, nil, volume)
+    s:rcpt("pair@example.com"):is("continue")
+    t.quota["bob@example.com"] = 100
+    finish(s, 1000):is("continue"):plan{
+        "delete_recipient <pair@example.com>",
+        "add_recipient <alice@example.com> ORCPT=rfc822;pair@example.com",
+        "add_recipient <boss@example.com> ORCPT=rfc822;pair@example.com",
+    }
+end)
+
+test("notice: none for a message that is refused late", function(t)
+    local s = begin_notice(t, "boss@example.com")
+    s:rcpt("team@example.com"):is("continue")
+    t.quota["alice@example.com"] = 100
+    finish(s, 1000):is("reject", 552):plan{}
+end)
+
+test("notice: not in shadow mode", function(t)
+    team_with_notice(t, "boss@example.com", { ["quota.mode"] = "shadow" }):plan{}
+end)
+
+test("notice: busy is not room", function(t)
+    with_busy(t)
+    local volume = { accounts = BUSY_VOLUME.accounts, virtual = "team@example.com alice@example.com, full@example.com\n" }
+    local s = begin(t, { ["quota.notice"] = "busy@example.com" }, nil, volume)
+    s:rcpt("team@example.com"):is("continue")
+    finish(s):is("continue"):plan(TEAM)
+end)
+
+test("notice: empty is none", function(t)
+    team_with_notice(t, ""):plan(TEAM)
+end)
+
+test("notice: what is no address is told at start", function(t)
+    local ok, why = pcall(begin_notice, t, "boss")
+    equal(ok, false)
+    matches(why, "quota.notice = boss: this is no address of the form local-part@domain")
+end)
+
+-- Who is not judged.
+for name, case in pairs{
+    ["a network"] = { { ["quota.exempt_networks"] = "10.0.0.0/8, 192.0.2.0/24" }, {}, true },
+    ["a listener"] = { { ["quota.exempt_listeners"] = "smtps, ORIGINATING" }, { listener = "ORIGINATING" }, true },
+    ["another network"] = { { ["quota.exempt_networks"] = "10.0.0.0/8 [::1]/128" }, {}, false },
+    ["another listener"] = { { ["quota.exempt_listeners"] = "ORIGINATING" }, { listener = "smtpd" }, false },
+    ["a listener without a name"] = { { ["quota.exempt_listeners"] = "ORIGINATING" }, {}, false },
+} do
+    test("exempt: " .. name, function(t)
+        t.volume(VOLUME)
+        t.options(case[1])
+        t.quota["full@example.com"] = "over"
+        local s = t.session(case[2])
+        s:mail("a@sender.example")
+        if case[3] then
+            s:rcpt("full@example.com"):is("continue")
+            s:rcpt("team@example.com"):is("continue")
+            finish(s, 1000):is("continue"):plan{}
+            t.asked{}
+        else
+            s:rcpt("full@example.com"):is("reject", 552)
+        end
+    end)
+end
+
+test("exempt: what is no network is told at start", function(t)
+    local ok, why = pcall(begin, t, { ["quota.exempt_networks"] = "10.0.0.1/8" })
+    equal(ok, false)
+    matches(why, "write 10.0.0.0/8")
+end)

@@ -33,6 +33,7 @@ static const struct option fixture_options[] = {
     {"x.list", OPTION_LIST, NULL, 0, 0, NULL, NULL, "help"},
     {"x.reply", OPTION_REPLY, "552 5.2.2 Mailbox is full", 0, 0, NULL, NULL, "help"},
     {"x.networks", OPTION_NETWORKS, "127.0.0.0/8", 0, 0, NULL, NULL, "help"},
+    {"x.address", OPTION_ADDRESS, NULL, 0, 0, NULL, NULL, "help"},
 };
 
 static inline struct config *new_config(void)

@@ -65,6 +65,9 @@ static const struct failure mistakes[] = {
     {"message.sender = 'x'", "attempt to index"},
     {"message.sender.key = 'x'", "attempt to index"},
     {"return session.nothing", "a session has no field \"nothing\""},
+    {"session:in_networks('10.0.0.1/8')", "write 10.0.0.0/8"},
+    {"session:in_networks()", "string expected, got no value"},
+    {"session.in_networks(message, '')", "foregate.session expected"},
     {"return message.nothing", "a message has no field"},
     {"return message.sender.nothing", "an address has no field"},
     {"message.add_header(session, 'X', 'y')", "foregate.message expected"},
@@ -186,6 +189,9 @@ static void test_what_rules_see(void **unused)
                 "192.0.2.1client.examplesmtp");
     expect_text(SAY("session.login"), "nil");
     expect_text(SAY("session.trusted"), "false");
+    expect_text(SAY("session:in_networks('10.0.0.0/8, 192.0.2.0/24')"), "true");
+    expect_text(SAY("session:in_networks('10.0.0.0/8 [::1]/128')"), "false");
+    expect_text(SAY("session:in_networks('')"), "false");
     expect_text(SAY("#session.id"), "16");
     expect_text(SAY("session.tls"), "nil");
     expect_text(SAY("message.size_bytes"), "nil");

@@ -430,6 +430,46 @@ static void test_many(void **unused)
     arena_free(&arena);
 }
 
+/* Each once, however many recipients would have reached it; not one that stays or was
+ * never there. */
+static void test_left_out(void **unused)
+{
+    (void)unused;
+
+    static const struct {
+        struct plan_case plan;
+        size_t want;
+    } cases[] = {
+        {{NULL, "g@x=a@x f@x", {{"g@x", NULL, "a@x"}}, NULL, NULL, NULL}, 1},
+        {{NULL,
+          "g@x=a@x f@x;h@x=F@x e@x b@x",
+          {{"g@x", NULL, "a@x"}, {"h@x", NULL, "b@x"}},
+          NULL,
+          NULL,
+          NULL},
+         2},
+        {{NULL, "g@x=a@x f@x", {{"g@x", NULL, "a@x n@x"}}, NULL, NULL, NULL}, 1},
+        {{NULL, "g@x=a@x f@x", {{"g@x", NULL, "f@x a@x"}}, NULL, NULL, NULL}, 0},
+        {{NULL, "g@x=a@x f@x", {{"g@x", NULL, NULL}}, "n@x", NULL, NULL}, 0},
+        {{NULL,
+          "g@x=a@x f@x",
+          {{"!g@x", NULL, "a@x"}, {"b@x", NULL, NULL}},
+          NULL,
+          NULL,
+          NULL},
+         0},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct arena *arena = arena_new();
+        struct edit_list list;
+        struct error error = {0};
+        assert_true(plan_run(arena, &cases[i].plan, &list, &error));
+        assert_int_equal(list.left_out_count, cases[i].want);
+        arena_free(&arena);
+    }
+}
+
 enum { SPELLINGS = 1000, MEMBERS = 100 };
 
 /* A client may name one alias in very many spellings. */
@@ -468,6 +508,7 @@ int main(void)
         cmocka_unit_test(test_sets),     cmocka_unit_test(test_impossible),
         cmocka_unit_test(test_possible), cmocka_unit_test(test_other_edits),
         cmocka_unit_test(test_many),     cmocka_unit_test(test_many_spellings),
+        cmocka_unit_test(test_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
