@@ -19,6 +19,9 @@ enum { SWEEP_FIRST = 1024 };
 /* Of a known limit, so much is lent at most. */
 enum { LEASE_PART = 8 };
 
+/* Ten percent of 640 MiB. */
+enum { GRACE_UNKNOWN = 64 << 20 };
+
 /* What is asked about, in this order. */
 enum step {
     STEP_LEASE, /* all on its way, the message, the grace and room for more */
@@ -239,12 +242,12 @@ static int64_t limit_of(const struct ledger *ledger, const struct ledger_claim *
     return claim->limit_bytes != 0 ? claim->limit_bytes : ledger->settings.limit_bytes;
 }
 
-/* Where the limit is not known, as much as a lease is taken for enough. */
+/* Where the limit is not known, a mailbox must be far from it. */
 static int64_t grace_of(const struct ledger *ledger, const struct ledger_claim *claim)
 {
     int64_t limit = limit_of(ledger, claim);
     if (limit == 0) {
-        return ledger->settings.lease_bytes;
+        return GRACE_UNKNOWN;
     }
     return limit > 0 ? limit / 100 * ledger->settings.grace_percent : 0;
 }

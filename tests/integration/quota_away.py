@@ -94,6 +94,7 @@ def main():
         port = free_port()
         for on_failure, want in (("continue", OK), ("defer", DEFER)):
             lab.gateway.restart(quota__service=f"inet:127.0.0.1:{port}", quota__timeout="1s", quota__lease="0",
+                                quota__refusal_time="0s",
                                 quota__on_failure=on_failure)
             for name, service, speech in FAILURES:
                 with service(port, speech):

@@ -108,7 +108,8 @@ class Program:
             "lua.path": f"{SOURCE}/lua",
             "quota.service": quota.service if quota else "inet:127.0.0.1:1",
             "quota.timeout": "300ms",
-            "quota.lease": "0",  # so that every question reaches the fake service
+            # So that every question reaches the fake service, with nothing added.
+            "quota.lease": "0", "quota.refusal_time": "0s", "quota.settle_time": "0s", "quota.overhead": "0",
         }
         if rules:
             self.options["rules"] = " ".join(["subaddress alias recipient quota spoof"] +
