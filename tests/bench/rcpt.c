@@ -2,13 +2,15 @@
 /*
  * Sends RCPT after RCPT to a milter and measures how long each answer takes. Speaks as
  * Postfix does (version 6, macros before each event, abort between transactions), as far as
- * that goes. tests/bench/directory starts it.
+ * that goes, and declares a size. tests/bench/directory and tests/bench/quota start it.
  *
  * Usage: bench_rcpt SOCKET SECONDS < RECIPIENTS    (a path; one address a line)
  *
  * Prints `rcpt key=value ...`, times in microseconds. An answer other than CONTINUE ends it
  * with an error.
  */
+#include "times.h"
+
 #include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +20,6 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -49,41 +50,10 @@ struct client {
     size_t used;
 };
 
-/* Nanoseconds, most answers take below 100,000 of them. */
-struct times {
-    uint32_t *items;
-    size_t count, size;
-};
-
-struct recipients {
-    char **items;
-    size_t count, size;
-};
-
 _Noreturn static void give_up(const char *what)
 {
     perror(what);
     exit(1);
-}
-
-static void *grow(void *items, size_t count, size_t *size, size_t item_bytes)
-{
-    if (count < *size) {
-        return items;
-    }
-    *size = *size > 0 ? *size * 2 : 1024;
-    items = realloc(items, *size * item_bytes);
-    if (items == NULL) {
-        abort();
-    }
-    return items;
-}
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
 static void put(struct client *client, const void *bytes, size_t length)
@@ -218,9 +188,11 @@ static void open_session(struct client *client, const char *path)
 
 static void begin_transaction(struct client *client)
 {
-    static const char sender[] = "<sender@remote.example>";
-    exchange(client, &mail_event, "{mail_addr}\0sender@remote.example\0", sender,
-             sizeof sender);
+    char arguments[PACKET_BYTES / 4];
+    int length = snprintf(arguments, sizeof arguments, "<sender@remote.example>%cSIZE=%d",
+                          '\0', MESSAGE_BYTES);
+    exchange(client, &mail_event, "{mail_addr}\0sender@remote.example\0", arguments,
+             (size_t)length + 1);
 }
 
 static void send_recipient(struct client *client, const char *address)
@@ -255,56 +227,13 @@ static void run(struct client *client, const struct recipients *recipients, doub
         int64_t began = now_ns();
         send_recipient(client, recipients->items[i % recipients->count]);
         now = now_ns();
-        int64_t took = now - began;
-        times->items = grow(times->items, times->count, &times->size, sizeof *times->items);
-        times->items[times->count++] = took < UINT32_MAX ? (uint32_t)took : UINT32_MAX;
+        times_add(times, now - began);
         if (i % RECIPIENTS == RECIPIENTS - 1) {
             end_transaction(client);
         }
     }
     put_packet(client, 'Q', "", 0);
     send_all(client);
-}
-
-static void read_recipients(struct recipients *recipients)
-{
-    char *line = NULL;
-    size_t size = 0;
-    ssize_t length;
-    while ((length = getline(&line, &size, stdin)) > 0) {
-        line[strcspn(line, "\n")] = '\0';
-        recipients->items = grow(recipients->items, recipients->count, &recipients->size,
-                                 sizeof *recipients->items);
-        recipients->items[recipients->count++] = line;
-        line = NULL;
-        size = 0;
-    }
-    free(line);
-    if (recipients->count == 0) {
-        fprintf(stderr, "no recipients\n");
-        exit(1);
-    }
-}
-
-static int compare(const void *left, const void *right)
-{
-    uint32_t a = *(const uint32_t *)left;
-    uint32_t b = *(const uint32_t *)right;
-    return (a > b) - (a < b);
-}
-
-static double at_share(const struct times *times, double share)
-{
-    return times->items[(size_t)((double)(times->count - 1) * share)] / 1000.0;
-}
-
-static size_t count_above(const struct times *times, uint32_t nanoseconds)
-{
-    size_t count = 0;
-    while (count < times->count && times->items[times->count - 1 - count] > nanoseconds) {
-        count++;
-    }
-    return count;
 }
 
 int main(int argc, char **argv)
@@ -317,20 +246,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_rcpt SOCKET SECONDS < RECIPIENTS\n");
         return 2;
     }
-    read_recipients(&recipients);
+    recipients_read(&recipients);
     open_session(&client, argv[1]);
     run(&client, &recipients, seconds, &times);
     close(client.socket);
-    qsort(times.items, times.count, sizeof *times.items, compare);
-    printf("rcpt count=%zu p50=%.1f p99=%.1f p999=%.1f max=%.1f above_1ms=%zu "
-           "above_5ms=%zu\n",
-           times.count, at_share(&times, 0.5), at_share(&times, 0.99),
-           at_share(&times, 0.999), at_share(&times, 1), count_above(&times, 1000000),
-           count_above(&times, 5000000));
-    for (size_t i = 0; i < recipients.count; i++) {
-        free(recipients.items[i]);
-    }
-    free(recipients.items);
-    free(times.items);
+    times_print(&times, "rcpt");
+    times_free(&times);
+    recipients_free(&recipients);
     return 0;
 }

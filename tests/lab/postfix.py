@@ -120,6 +120,14 @@ postlog   unix-dgram n - n - 1 postlogd
 """
 
 
+def override(main_cf, extra):
+    """Both, each setting once. Every process would log a warning about a second one, and a postlogd that starts while
+    its socket is full would for ever wait for itself to read it."""
+    for name in re.findall(r"^(\w+)\s*=", extra, re.MULTILINE):
+        main_cf = re.sub(rf"^{name}\s*=.*\n(?:[ \t].*\n)*", "", main_cf, flags=re.MULTILINE)
+    return main_cf + extra
+
+
 class Postfix:
     def __init__(self, folder, volume_folder, *, lmtp, quota_status, sink, mynetworks, delimiter="+",
                  hostname=HOSTNAME, spoof_protection=True, gateway_policy=False, main_cf=""):
@@ -185,7 +193,7 @@ class Postfix:
     def start(self):
         has_regexp = os.path.exists(os.path.join(self.volume_folder, "postfix-regexp.cf"))
         regexp = f" pcre:{self.config}/regexp" if has_regexp else ""
-        self._write("main.cf", MAIN_CF.format(regexp=regexp, **self._values) + self._extra_main_cf)
+        self._write("main.cf", override(MAIN_CF.format(regexp=regexp, **self._values), self._extra_main_cf))
         self._write("master.cf", MASTER_CF + self._listeners())
         self._write_tables()
         self._master = Child("postfix", [f"{DAEMONS}/master", "-c", self.config],
