@@ -19,7 +19,8 @@ struct quota_client_settings {
     const char *service; /* `inet:host:port` or `unix:/path`; borrowed, process lifetime */
     int timeout_ms;      /* for one answer, connecting included */
     int connections;     /* at most so many kept open; each occupies a process of Dovecot */
-    int idle_ms;         /* an unused connection is closed after it; 0: a minute */
+    int breaker_failures; /* in a row, until the service counts as away; 0: 3 */
+    int idle_ms;          /* an unused connection is closed after it; 0: a minute */
 };
 
 /* Checks the syntax of the service only; connects with the first question. A service that
