@@ -48,7 +48,7 @@ struct quota_request {
     const char *mailbox; /* external form; borrowed until complete */
     int64_t size_bytes;  /* at least 1 is asked for */
     enum quota_result result;
-    char text[QUOTA_TEXT_BYTES]; /* OVER: what Dovecot said, for the log */
+    char text[QUOTA_TEXT_BYTES]; /* what Dovecot said: see quota_answer_interpret */
 
     /* Belong to asking.c while the request is under way. */
     struct quota_request *next;
