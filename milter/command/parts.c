@@ -11,12 +11,7 @@ enum { LEASES = 16384 };
 static bool start_quota(struct parts *parts, const struct config *config,
                         struct error *error)
 {
-    parts->quota = (struct quota_client_settings){
-        .service = config_text(config, "quota.service"),
-        .timeout_ms = (int)config_number(config, "quota.timeout"),
-        .connections = (int)config_number(config, "quota.connections"),
-        .breaker_failures = (int)config_number(config, "quota.breaker_failures"),
-    };
+    parts->quota = settings_quota(config);
     parts->services.quota = quota_client_new(parts->loop, &parts->quota, error);
     parts->services.ledger = ledger_new(LEASES, config_number(config, "quota.lease_time"));
     parts->services.lease_bytes = config_number(config, "quota.lease");

@@ -131,6 +131,13 @@ const char *snapshot_limit(const struct snapshot *snapshot, const char *account)
     return table_find(&snapshot->limits, account, &entry) ? entry.value : NULL;
 }
 
+const char *snapshot_first_account(const struct snapshot *snapshot)
+{
+    struct table_entry entry;
+    size_t cursor = 0;
+    return table_next(&snapshot->accounts, &cursor, &entry) ? entry.key : NULL;
+}
+
 static bool grant_covers(const char *grant, const struct address *address)
 {
     if (strcmp(grant, "*") == 0) {

@@ -47,6 +47,10 @@ const char *snapshot_limit(const struct snapshot *snapshot, const char *account)
 bool snapshot_may_send_as(const struct snapshot *snapshot, const char *login,
                           const struct address *address);
 
+/* Any one, to try something with: the first of the file (folded), or NULL: there is none.
+ */
+const char *snapshot_first_account(const struct snapshot *snapshot);
+
 struct snapshot_counts {
     size_t accounts, aliases, patterns, local_aliases, domains, quotas;
 };
