@@ -55,6 +55,8 @@ static const struct option program_options[] = {
      "for one answer of quota-status"},
     {"quota.connections", OPTION_COUNT, "4", 1, 64, NULL, NULL,
      "kept-open connections to quota-status, at most"},
+    {"quota.breaker_failures", OPTION_COUNT, "3", 1, 1000, NULL, NULL,
+     "failures in a row, until quota-status counts as away and is only probed"},
     {"quota.lease", OPTION_SIZE, "64MiB", 0, INT64_C(1) << 40, NULL, NULL,
      "room asked for beyond a message, and spent without asking again; 0: always ask"},
     {"quota.lease_time", OPTION_DURATION, "10s", 0, 5 * MINUTE, NULL, NULL,

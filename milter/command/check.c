@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `foregate check`: what is wrong, before mail finds out. */
+#include "command/check_quota.h"
 #include "command/command.h"
 #include "command/json.h"
 #include "command/options.h"
@@ -21,9 +22,9 @@ static const char help[] =
     "Reads configuration, rules and directory (accounts, aliases, quotas) as `run` does, "
     "and\n"
     "reports what is wrong with them: where, what will happen to mail, what to write "
-    "instead.\n"
+    "instead. Asks the quota service about the first account.\n"
     "\n"
-    "  --json   one object: {\"findings\": [...]}\n"
+    "  --json   one object: {\"findings\": [...], \"quota\": {...}}\n"
     "\n"
     "Exit status: 0 nothing or warnings only, 1 an error, 2 the check itself failed.\n";
 
@@ -48,8 +49,9 @@ static void add_rule_finding(struct finding_list *findings, const struct error *
         "mend it; until then the rules that run stay in use, or `run` does not start");
 }
 
-/* Rules come first: only with their settings declared is the table of options complete. */
-static void check_config(struct config *config, struct finding_list *findings)
+/* Rules come first: only with their settings declared is the table of options complete.
+ * False when something is wrong with it: then no option has a value to rely on. */
+static bool check_config(struct config *config, struct finding_list *findings)
 {
     struct error error;
     if (!generation_declare(config, &error)) {
@@ -61,6 +63,7 @@ static void check_config(struct config *config, struct finding_list *findings)
         finding_add(findings, FINDING_ERROR, faults[i].code, faults[i].origin,
                     faults[i].line, faults[i].message, faults[i].remedy);
     }
+    return findings->count == 0;
 }
 
 /* Of an option that names an address of ours which nobody has. Its place is `FILE:LINE` or
@@ -104,23 +107,21 @@ static void check_addresses(const struct config *config, const struct snapshot *
     }
 }
 
-/* False: there is no directory, and why stands in findings. */
-static bool check_directory(const struct config *config, struct finding_list *findings,
-                            struct snapshot_counts *counts)
+/* NULL: there is no directory, and why stands in findings. */
+static struct snapshot *check_directory(const struct config *config,
+                                        struct finding_list *findings)
 {
     struct directory_settings settings;
     struct error error;
     if (!settings_directory(config, findings->arena, &settings, &error)) {
         finding_add(findings, FINDING_ERROR, "directory", "", 0, error.text, "");
-        return false;
+        return NULL;
     }
     struct snapshot *snapshot = dms_read(&settings, findings);
     lint_snapshot(snapshot, findings);
     check_addresses(config, snapshot, findings);
-    *counts = snapshot_counts(snapshot);
-    snapshot_release(&snapshot);
     finding_sort(findings);
-    return true;
+    return snapshot;
 }
 
 static json_t *finding_json(const struct finding *finding)
@@ -136,7 +137,8 @@ static json_t *finding_json(const struct finding *finding)
     return object;
 }
 
-static bool print_json(const struct finding_list *findings)
+static bool print_json(const struct finding_list *findings,
+                       const struct quota_report *quota)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < findings->count; i++) {
@@ -144,6 +146,7 @@ static bool print_json(const struct finding_list *findings)
     }
     json_t *object = json_object();
     json_object_set_new(object, "findings", array);
+    json_object_set_new(object, "quota", quota_report_json(quota));
     return json_print(object);
 }
 
@@ -170,8 +173,8 @@ static void print_finding(const struct finding_list *findings,
     }
 }
 
-static bool print_text(const struct finding_list *findings,
-                       const struct snapshot_counts *counts)
+static bool print_text(const struct finding_list *findings, const struct snapshot *snapshot,
+                       const struct quota_report *quota)
 {
     for (size_t i = 0; i < findings->count; i++) {
         print_finding(findings, &findings->entries[i]);
@@ -182,12 +185,14 @@ static bool print_text(const struct finding_list *findings,
         printf("not shown: %zu more of the same kinds\n",
                errors + warnings - findings->count);
     }
-    if (counts != NULL) {
+    if (snapshot != NULL) {
+        struct snapshot_counts counts = snapshot_counts(snapshot);
         printf(
             "directory: %zu accounts, %zu aliases, %zu patterns, %zu domains, %zu quotas\n",
-            counts->accounts, counts->aliases, counts->patterns, counts->domains,
-            counts->quotas);
+            counts.accounts, counts.aliases, counts.patterns, counts.domains,
+            counts.quotas);
     }
+    quota_report_print(quota, findings->arena);
     printf("errors: %zu, warnings: %zu\n", errors, warnings);
     return fflush(stdout) == 0;
 }
@@ -209,12 +214,18 @@ int command_check(struct config *config, int argc, char **argv)
     }
     struct arena *arena = arena_new();
     struct finding_list findings = {.arena = arena};
-    struct snapshot_counts counts;
-    check_config(config, &findings);
-    bool directory = check_directory(config, &findings, &counts);
+    bool is_sound = check_config(config, &findings);
+    struct snapshot *snapshot = check_directory(config, &findings);
+    struct quota_report quota = {0};
+    if (is_sound && snapshot != NULL) {
+        quota = check_quota(config, snapshot, &findings);
+    }
     bool printed =
-        json ? print_json(&findings) : print_text(&findings, directory ? &counts : NULL);
+        json ? print_json(&findings, &quota) : print_text(&findings, snapshot, &quota);
     bool errors = finding_count(&findings, FINDING_ERROR) > 0;
+    if (snapshot != NULL) {
+        snapshot_release(&snapshot);
+    }
     arena_free(&arena);
     return !printed ? STATUS_FAILED : errors ? STATUS_FINDING : STATUS_OK;
 }

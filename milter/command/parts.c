@@ -12,11 +12,7 @@ static bool start_quota(struct parts *parts, const struct config *config,
                         struct error *error)
 {
     struct services *services = &parts->services;
-    parts->quota = (struct quota_client_settings){
-        .service = config_text(config, "quota.service"),
-        .timeout_ms = (int)config_number(config, "quota.timeout"),
-        .connections = (int)config_number(config, "quota.connections"),
-    };
+    parts->quota = settings_quota(config);
     services->quota = quota_client_new(parts->loop, &parts->quota, error);
     if (services->quota == NULL) {
         return false;

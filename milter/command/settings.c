@@ -42,3 +42,13 @@ bool settings_directory(const struct config *config, struct arena *arena,
     }
     return true;
 }
+
+struct quota_client_settings settings_quota(const struct config *config)
+{
+    return (struct quota_client_settings){
+        .service = config_text(config, "quota.service"),
+        .timeout_ms = (int)config_number(config, "quota.timeout"),
+        .connections = (int)config_number(config, "quota.connections"),
+        .breaker_failures = (int)config_number(config, "quota.breaker_failures"),
+    };
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration as the directory wants it. */
+/* The configuration as the directory and the quota client want it. */
 #ifndef FOREGATE_COMMAND_SETTINGS_H
 #define FOREGATE_COMMAND_SETTINGS_H
 
@@ -7,6 +7,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "directory/dms.h"
+#include "quota/client.h"
 
 #include <stdbool.h>
 
@@ -14,5 +15,8 @@
  * on is missing or bad (CONFIG). */
 bool settings_directory(const struct config *config, struct arena *arena,
                         struct directory_settings *settings, struct error *error);
+
+/* Borrows from config. */
+struct quota_client_settings settings_quota(const struct config *config);
 
 #endif

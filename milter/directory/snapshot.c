@@ -149,6 +149,13 @@ int64_t snapshot_limit_bytes(const struct snapshot *snapshot, const char *accoun
     return number < (INT64_MAX >> shift) ? (int64_t)number << shift : INT64_MAX;
 }
 
+const char *snapshot_first_account(const struct snapshot *snapshot)
+{
+    struct table_entry entry;
+    size_t cursor = 0;
+    return table_next(&snapshot->accounts, &cursor, &entry) ? entry.key : NULL;
+}
+
 static bool grant_covers(const char *grant, const struct address *address)
 {
     if (strcmp(grant, "*") == 0) {

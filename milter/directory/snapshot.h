@@ -50,6 +50,10 @@ int64_t snapshot_limit_bytes(const struct snapshot *snapshot, const char *accoun
 bool snapshot_may_send_as(const struct snapshot *snapshot, const char *login,
                           const struct address *address);
 
+/* Any one, to try something with: the first of the file (folded), or NULL: there is none.
+ */
+const char *snapshot_first_account(const struct snapshot *snapshot);
+
 struct snapshot_counts {
     size_t accounts, aliases, patterns, local_aliases, domains, quotas;
 };

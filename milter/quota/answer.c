@@ -120,6 +120,46 @@ static bool is_unknown_user(const char *refusal)
     return text_starts_folded(text, "Unknown user");
 }
 
+enum quota_meaning quota_action_meaning(const char *action)
+{
+    if (is_word(action, "DUNNO") || is_word(action, "OK") ||
+        text_starts_folded(action, "PERMIT")) {
+        return QUOTA_MEANS_FITS;
+    }
+    if (is_word(action, "REJECT") || is_reply(action, '5')) {
+        return is_unknown_user(action) ? QUOTA_MEANS_UNKNOWN_USER : QUOTA_MEANS_OVER;
+    }
+    if (action[0] == '\0') {
+        return QUOTA_MEANS_EMPTY;
+    }
+    return text_starts_folded(action, "DEFER") || is_reply(action, '4')
+               ? QUOTA_MEANS_LATER
+               : QUOTA_MEANS_UNCLEAR;
+}
+
+static bool explain(enum quota_meaning meaning, const char *action, struct error *error)
+{
+    switch (meaning) {
+    case QUOTA_MEANS_UNKNOWN_USER:
+        return error_set(error, ERROR_REMOTE,
+                         "quota-status does not know the user (%s); "
+                         "set quota_status_nouser = DUNNO",
+                         action);
+    case QUOTA_MEANS_EMPTY:
+        return error_set(error, ERROR_REMOTE,
+                         "quota-status answered an empty action; "
+                         "set quota_status_toolarge");
+    case QUOTA_MEANS_LATER:
+        return error_set(error, ERROR_REMOTE, "quota-status cannot tell: %s", action);
+    case QUOTA_MEANS_UNCLEAR:
+    case QUOTA_MEANS_FITS:
+    case QUOTA_MEANS_OVER:
+        break;
+    }
+    return error_set(error, ERROR_REMOTE, "quota-status answered an unknown action: %s",
+                     action);
+}
+
 bool quota_answer_interpret(const struct quota_answer *answer, enum quota_result *result,
                             char *text, struct error *error)
 {
@@ -130,34 +170,24 @@ bool quota_answer_interpret(const struct quota_answer *answer, enum quota_result
     copy[length] = '\0';
     char *action = text_trim(copy);
 
-    text[0] = '\0';
-    if (is_word(action, "DUNNO") || is_word(action, "OK") ||
-        text_starts_folded(action, "PERMIT")) {
+    enum quota_meaning meaning = quota_action_meaning(action);
+    switch (meaning) {
+    case QUOTA_MEANS_FITS:
         *result = QUOTA_FITS;
+        text[0] = '\0';
         return true;
-    }
-    if (is_word(action, "REJECT") || is_reply(action, '5')) {
-        if (is_unknown_user(action)) {
-            return error_set(error, ERROR_REMOTE,
-                             "quota-status does not know the user (%s); "
-                             "set quota_status_nouser = DUNNO",
-                             action);
-        }
+    case QUOTA_MEANS_OVER:
         *result = QUOTA_OVER;
         snprintf(text, QUOTA_TEXT_BYTES, "%s", action);
         return true;
+    case QUOTA_MEANS_UNKNOWN_USER:
+    case QUOTA_MEANS_EMPTY:
+    case QUOTA_MEANS_LATER:
+    case QUOTA_MEANS_UNCLEAR:
+        break;
     }
-    if (action[0] == '\0') {
-        /* Dovecot 2.4 without quota_status_toolarge, on a mail above the whole quota. */
-        return error_set(
-            error, ERROR_REMOTE,
-            "quota-status answered an empty action; set quota_status_toolarge");
-    }
-    if (text_starts_folded(action, "DEFER") || is_reply(action, '4')) {
-        return error_set(error, ERROR_REMOTE, "quota-status cannot tell: %s", action);
-    }
-    return error_set(error, ERROR_REMOTE, "quota-status answered an unknown action: %s",
-                     action);
+    snprintf(text, QUOTA_TEXT_BYTES, "action=%s", action);
+    return explain(meaning, action, error);
 }
 
 const char *quota_answer_state_name(enum quota_answer_state state)
@@ -169,6 +199,25 @@ const char *quota_answer_state_name(enum quota_answer_state state)
         return "complete";
     case QUOTA_ANSWER_BROKEN:
         return "broken";
+    }
+    return "invalid";
+}
+
+const char *quota_meaning_name(enum quota_meaning meaning)
+{
+    switch (meaning) {
+    case QUOTA_MEANS_FITS:
+        return "fits";
+    case QUOTA_MEANS_OVER:
+        return "over";
+    case QUOTA_MEANS_UNKNOWN_USER:
+        return "unknown-user";
+    case QUOTA_MEANS_EMPTY:
+        return "empty";
+    case QUOTA_MEANS_LATER:
+        return "cannot-tell";
+    case QUOTA_MEANS_UNCLEAR:
+        return "unclear";
     }
     return "invalid";
 }

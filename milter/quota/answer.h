@@ -32,8 +32,23 @@ enum quota_answer_state quota_answer_parse(const char *bytes, size_t length,
                                            struct quota_answer *answer,
                                            struct error *error);
 
-/* False, REMOTE: the action says nothing about room. text, of QUOTA_TEXT_BYTES, is the
- * action of OVER, cut where it is too long, and empty otherwise. */
+/* What an action says. */
+enum quota_meaning {
+    QUOTA_MEANS_FITS,
+    QUOTA_MEANS_OVER,
+    QUOTA_MEANS_UNKNOWN_USER, /* quota_status_nouser; nothing about room */
+    QUOTA_MEANS_EMPTY,        /* 2.4, too large, quota_status_toolarge not set */
+    QUOTA_MEANS_LATER,        /* DEFER and 4xx */
+    QUOTA_MEANS_UNCLEAR,
+};
+
+/* Without blanks at its ends. */
+enum quota_meaning quota_action_meaning(const char *action);
+const char *quota_meaning_name(enum quota_meaning meaning); /* "unknown-user" */
+
+/* False, REMOTE: the action says nothing about room. text, of QUOTA_TEXT_BYTES, is then the
+ * line that came, `action=` and all; of OVER it is the action, of FITS empty. It is cut
+ * where it is too long. */
 bool quota_answer_interpret(const struct quota_answer *answer, enum quota_result *result,
                             char *text, struct error *error);
 

@@ -5,9 +5,10 @@
 
 #include <stdio.h>
 
-void breaker_init(struct breaker *breaker, const char *service)
+void breaker_init(struct breaker *breaker, const char *service, int failures)
 {
-    *breaker = (struct breaker){.service = service};
+    *breaker = (struct breaker){.service = service,
+                                .failures = failures > 0 ? failures : BREAKER_FAILURES};
 }
 
 enum breaker_pass breaker_ask(struct breaker *breaker, int64_t now_ms)
@@ -56,7 +57,7 @@ bool breaker_failed(struct breaker *breaker, bool is_certain, bool is_probe,
         return false;
     }
     breaker->failure_count++;
-    if (!is_certain && breaker->failure_count < BREAKER_FAILURES) {
+    if (!is_certain && breaker->failure_count < breaker->failures) {
         return false;
     }
     breaker->is_away = true;

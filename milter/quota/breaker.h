@@ -8,14 +8,14 @@
 #include <stdint.h>
 
 enum {
-    BREAKER_FAILURES =
-        3, /* in a row, with no answer between, until the service counts as away */
-    BREAKER_FIRST_MS = 100,
-    BREAKER_LONGEST_MS = 5000,
+    BREAKER_FAILURES = 3,
+    BREAKER_FIRST_MS = 100,    /* from going away to the first probe */
+    BREAKER_LONGEST_MS = 1000, /* between probes, at last */
 };
 
 struct breaker {
     const char *service; /* for the log; borrowed */
+    int failures; /* in a row, with no answer between, until the service counts as away */
     bool is_away;
     bool is_probing; /* one question is under way to find out */
     int failure_count;
@@ -26,7 +26,8 @@ struct breaker {
 
 enum breaker_pass { BREAKER_ASK, BREAKER_PROBE, BREAKER_REFUSE };
 
-void breaker_init(struct breaker *breaker, const char *service);
+/* failures 0: BREAKER_FAILURES. */
+void breaker_init(struct breaker *breaker, const char *service, int failures);
 
 /* PROBE: this question is the only one until it is reported as answered or failed. */
 enum breaker_pass breaker_ask(struct breaker *breaker, int64_t now_ms);

@@ -20,7 +20,8 @@ struct quota_client_settings {
     const char *service; /* `inet:host:port` or `unix:/path`; borrowed, process lifetime */
     int timeout_ms;      /* for one answer, connecting included */
     int connections;     /* at most so many kept open; each occupies a process of Dovecot */
-    int idle_ms;         /* an unused connection is closed after it; 0: a minute */
+    int breaker_failures; /* in a row, until the service counts as away; 0: 3 */
+    int idle_ms;          /* an unused connection is closed after it; 0: a minute */
 };
 
 /* Checks the syntax of the service only; connects with the first question. A service that
@@ -48,7 +49,7 @@ struct quota_request {
     const char *mailbox; /* external form; borrowed until complete */
     int64_t size_bytes;  /* at least 1 is asked for */
     enum quota_result result;
-    char text[QUOTA_TEXT_BYTES]; /* OVER: what Dovecot said, for the log */
+    char text[QUOTA_TEXT_BYTES]; /* what Dovecot said: see quota_answer_interpret */
 
     /* Instead of waiting: called when it is complete, on the loop thread, which is in the
      * middle of other questions then. request.start begins it, on the loop thread. */

@@ -443,7 +443,9 @@ void ledger_settle(struct ledger *ledger, const char *mailbox, int64_t bytes,
     if (account != NULL) {
         advance(ledger, account, now_ms);
         account->held -= bytes;
-        account->accepted[account->period % PERIODS] += bytes;
+        if (ledger->settings.settle_ms > 0) {
+            account->accepted[account->period % PERIODS] += bytes;
+        }
     }
     pthread_mutex_unlock(&ledger->lock);
 }

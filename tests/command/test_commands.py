@@ -5,11 +5,17 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(SOURCE / "tests/milter"))
+
+from fake_quota import CLOSE, FULL, GARBAGE, SILENCE, FakeQuota  # noqa: E402
+
 PROGRAM = os.environ.get("FOREGATE") or str(SOURCE / "build/dev/foregate")
 LIMIT = 60
 
@@ -53,6 +59,8 @@ class CommandCase(unittest.TestCase):
             settings = self.folder / "dms-settings"
             settings.write_text(dms_settings)
             lines.append(f"dms.settings = {settings}")
+        if "quota.service" not in text:
+            lines.append("quota.service = inet:127.0.0.1:1")  # nobody, and not what this machine has
         # The text first: its line numbers are then the test's own.
         self.config.write_text(text + "".join(line + "\n" for line in lines))
 
@@ -295,6 +303,8 @@ class Resolve(CommandCase):
 class Check(CommandCase):
     def findings(self, *arguments, **options):
         (object,) = self.objects(*arguments, "check", "--json", **options)
+        self.assertEqual(set(object), {"findings", "quota"})
+        self.quota_report = object["quota"]
         for finding in object["findings"]:
             self.assertEqual(set(finding), {"severity", "code", "file", "line", "message", "remedy"})
             self.assertIn(finding["severity"], ("error", "warning"))
@@ -347,7 +357,7 @@ class Check(CommandCase):
         lines = "".join(f"n{i}@example.com gone@example.com\n" for i in range(1234))
         self.write_volume({"postfix-virtual.cf": lines})
         self.assertEqual(sum(finding["code"] == "dangling-target" for finding in self.findings(status=1)), 1000)
-        self.assertRegex(self.foregate("check", status=1), r"\nnot shown: 234 more .*\n(.*\n)?errors: 1234, ")
+        self.assertRegex(self.foregate("check", status=1), r"\nnot shown: 234 more .*\n((directory|quota): .*\n)+errors: 1234, ")
 
     def test_a_directory_that_does_not_load(self):
         self.write_volume({"postfix-virtual.cf": "a@example.com bob@example.com\na@example.com alice@example.com\n"})
@@ -359,6 +369,119 @@ class Check(CommandCase):
         (finding,) = self.findings("-o", "dms.volume=/nonexistent", status=1)
         self.assertEqual(finding["severity"], "error")
         self.assertIn("/nonexistent", finding["file"] + finding["message"])
+        self.assertIsNone(self.quota_report)
+
+
+class CheckQuota(CommandCase):
+    """What `check` asks the quota service, and says of its answer."""
+
+    def setUp(self):
+        super().setUp()
+        self.write_volume({"postfix-virtual.cf": "team@example.com alice@example.com\n"})
+        self.quota = FakeQuota()
+        self.addCleanup(self.quota.stop)
+        self.write_config(f"quota.service = {self.quota.service}\nquota.timeout = 400ms\n")
+
+    def report(self, *arguments, status=0):
+        """(the report, findings about quota), after a look at the text for the same."""
+        (object,) = self.objects(*arguments, "check", "--json", status=status)
+        self.assertEqual(self.last_errors, "")
+        text = self.foregate(*arguments, "check", status=status)
+        self.assertEqual(self.last_errors, "")
+        line = next((line for line in text.splitlines() if line.startswith("quota: ")), None)
+        report, findings = object["quota"], []
+        if report is None:
+            self.assertIsNone(line)
+        else:
+            said = f" ({report['action']})" if report["action"] else ""
+            answer = "no answer" if report["answer"] == "none" else report["answer"]
+            self.assertEqual(line, f"quota: {report['service']} says of {report['account']}: {answer}{said}")
+        for finding in object["findings"]:
+            if finding["code"].startswith("quota-"):
+                self.assertEqual((finding["severity"], finding["file"], finding["line"]), ("warning", "", 0))
+                self.assertIn(f"warning: {finding['message']} [{finding['code']}]\n    {finding['remedy']}\n", text)
+                findings.append(finding)
+        return report, findings
+
+    def test_answers(self):
+        cases = [
+            ("DUNNO", "fits", None, None),
+            ("OK", "fits", None, None),
+            (FULL, "over", FULL, None),
+            ("REJECT Unknown user", "unknown-user", "REJECT Unknown user", "quota-unknown-user"),
+            ("550 5.1.1 Nobody", "unknown-user", "550 5.1.1 Nobody", "quota-unknown-user"),
+            ("", "empty", "", "quota-empty-action"),
+            ("DEFER_IF_PERMIT Internal error", "cannot-tell", "DEFER_IF_PERMIT Internal error", "quota-cannot-tell"),
+            ("HOLD", "unclear", "HOLD", "quota-unclear"),
+        ]
+        for action, answer, told, code in cases:
+            with self.subTest(action):
+                self.quota.forget()
+                self.quota.default = action
+                report, findings = self.report()
+                self.assertEqual(report, {"service": self.quota.service, "account": "alice@example.com",
+                                          "answer": answer, "action": told})
+                self.assertEqual([finding["code"] for finding in findings], [code] if code else [])
+                # Once for each of the two runs, about the first account.
+                self.assertEqual([(question["recipient"], question["size"]) for question in self.quota.questions],
+                                 [("alice@example.com", "1")] * 2)
+
+    def test_what_to_write_into_dovecot_cf(self):
+        self.quota.default = "REJECT Unknown user"
+        _, (finding,) = self.report()
+        self.assertIn("alice@example.com", finding["message"])
+        self.assertIn("(REJECT Unknown user)", finding["message"])
+        self.assertIn("`quota_status_nouser = DUNNO` into dovecot.cf, with Dovecot 2.3 inside `plugin { }`, with 2.4 ",
+                      finding["remedy"])
+        self.quota.default = ""
+        _, (finding,) = self.report()
+        self.assertIn("quota_status_toolarge = ", finding["remedy"])
+
+    def test_no_answer_is_a_warning_with_the_reason(self):
+        for default, reason in ((SILENCE, "no answer within 400 ms"), (CLOSE, "closed the connection"),
+                                (GARBAGE, "talks nonsense"), (None, "Connection refused")):
+            with self.subTest(reason):
+                self.quota.default = default
+                if default is None:
+                    self.quota.stop()
+                began = time.monotonic()
+                report, (finding,) = self.report()
+                self.assertLess(time.monotonic() - began, 2 * (0.4 + 10))  # starting takes its time under a sanitizer
+                if default is None:
+                    self.quota.start()
+                self.assertEqual((report["answer"], report["action"]), ("none", None))
+                self.assertEqual(finding["code"], "quota-no-answer")
+                self.assertIn(f" at {self.quota.service}: ", finding["message"])
+                self.assertIn(reason, finding["message"])
+                self.assertIn("quota.service", finding["remedy"])
+
+    def test_a_name_that_nobody_has(self):
+        report, (finding,) = self.report("-o", "quota.service=inet:nobody.invalid:12340")
+        self.assertEqual(report["answer"], "none")
+        self.assertEqual(finding["code"], "quota-no-answer")
+
+    def test_nobody_is_asked(self):
+        cases = [
+            (["-o", "quota.enabled=no"], 0),
+            (["-o", "rules=alias recipient"], 0),
+            (["-o", "quota.lease=much"], 1),
+            (["-o", "dms.volume=/nonexistent"], 1),
+        ]
+        for arguments, status in cases:
+            with self.subTest(arguments):
+                self.assertEqual(self.report(*arguments, status=status), (None, []))
+        self.write_volume({"postfix-accounts.cf": "# none yet\n", "postfix-virtual.cf": ""})
+        self.assertEqual(self.report(), (None, []))
+        self.assertEqual(self.quota.questions, [])
+
+    def test_a_rule_of_the_same_name_with_other_settings(self):
+        rules = self.folder / "rules"
+        rules.mkdir()
+        for settings in ('{ enabled = { "text", "x", "no switch" } }', "{}"):
+            (rules / "quota.lua").write_text('return { name = "quota", settings = ' + settings +
+                                             ", rcpt = function() end }\n")
+            self.assertEqual(self.report("-o", f"rules.path={SOURCE / 'rules'} {rules}"), (None, []))
+        self.assertEqual(self.quota.questions, [])
 
 
 if __name__ == "__main__":

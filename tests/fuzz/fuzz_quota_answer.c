@@ -20,10 +20,11 @@ static void check_meaning(const struct quota_answer *answer)
     bool ok = quota_answer_interpret(answer, &result, text, &error);
     assert(memchr(text, '\0', sizeof text) != NULL);
     assert(ok || (error.kind == ERROR_REMOTE && error.text[0] != '\0'));
-    if (!ok || result == QUOTA_FITS) {
+    if (ok && result == QUOTA_FITS) {
         assert(text[0] == '\0');
     }
     if (!ok) {
+        assert(strncmp(text, "action=", 7) == 0);
         return;
     }
     /* Never an answer from nothing: a word or a code was there. */

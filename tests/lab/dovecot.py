@@ -3,8 +3,9 @@
 
 import email
 import os
+from contextlib import contextmanager
 
-from .process import Child, LabError, accepts, free_port, run, wait_until
+from .process import Child, LabError, accepts, children, free_port, frozen, run, wait_until
 from .smtp import make_message
 from .volume import Volume
 
@@ -115,6 +116,19 @@ class Dovecot:
         if not self._child.running():
             raise LabError("Dovecot did not start, see " + self.log)
         return True
+
+    def quota_processes(self):
+        return children(self._child.pid, "quota-status")
+
+    def frozen_quota(self):
+        """A block during which quota-status hangs. Dovecot itself makes new processes, which do not."""
+        return frozen(self.quota_processes())
+
+    @contextmanager
+    def frozen(self):
+        """A block during which quota-status hangs, and nobody makes new processes."""
+        with frozen([self._child.pid]), self.frozen_quota():
+            yield
 
     def write_users(self):
         """passwd-file is read again by Dovecot itself when it has changed."""

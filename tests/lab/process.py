@@ -2,11 +2,13 @@
 """Children that never outlive us, free ports, and waiting for events."""
 
 import ctypes
+import os
 import random
 import signal
 import socket
 import subprocess
 import time
+from contextlib import contextmanager
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
@@ -64,6 +66,37 @@ def wait_until(condition, limit_s, what, step_s=0.02):
         if time.monotonic() >= end:
             raise LabError(f"waited {limit_s} s in vain for: {what}")
         time.sleep(step_s)
+
+
+def children(pid, name):
+    """Process ids of the children of one process that have this name."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/stat") as file:
+                head, _, rest = file.read().rpartition(")")
+        except OSError:
+            continue  # ended meanwhile
+        if head.partition("(")[2] == name and int(rest.split()[1]) == pid:
+            found.append(int(entry))
+    return found
+
+
+@contextmanager
+def frozen(pids):
+    """These processes are stopped (SIGSTOP) for as long as the block lasts."""
+    stopped = []
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+            stopped.append(pid)
+        yield
+    finally:
+        for pid in stopped:
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
 
 
 def accepts(port, host="127.0.0.1"):

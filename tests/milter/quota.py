@@ -170,6 +170,44 @@ def breaker():
     healthy(strict)
 
 
+@case("quota.breaker_failures: so many failures in a row are waited for; away and back are logged once")
+def breaker_failures():
+    for failures in (1, 5):
+        options = {"quota.breaker_failures": str(failures), "quota.on_failure": "defer"}
+        with Program(quota=quota, options=options) as other:
+            quota.forget()
+            quota.default = fake_quota.SILENCE
+            try:
+                took = [ask(other)[1] for _ in range(failures + 1)]
+                holds("the last one is not waited for", took[-1] < TIMEOUT, took)
+                holds("those before are", min(took[:-1]) >= TIMEOUT, took)
+                equal("questions", len(quota.questions), failures)
+            finally:
+                quota.default = DUNNO
+            healthy(other)
+            ask(other)
+            for event in ("quota_service_away", "quota_service_back"):
+                equal(event, sum(f" {event} " in line for line in other.lines), 1)
+
+
+@case("while it is away, it is asked once a second at most")
+def probes():
+    with Program(quota=quota, options={"quota.breaker_failures": "1"}) as other:
+        quota.default = fake_quota.CLOSE
+        try:
+            began = time.monotonic()
+            ask(other)
+            quota.forget()
+            wait_until(lambda: ask(other) and len(quota.questions) >= 7, BREAKER_LIMIT, "seven probes")
+            took = time.monotonic() - began
+            # Pauses of 0.1, 0.2, 0.4, 0.8 and then 1 second.
+            holds("in 4.5 s, not earlier", took > 4.4, took)
+            holds("and not much later", took < 4.5 + 2 * SLACK, took)
+        finally:
+            quota.default = DUNNO
+        healthy(other)
+
+
 @case("a failure is logged, and says it is about quota")
 def failure_logged():
     healthy(program)

@@ -90,8 +90,8 @@ static void test_bounds(void **unused)
 
 struct action_case {
     const char *action;
-    const char *result; /* fits, over; NULL: cannot tell */
-    const char *text;   /* of over, or a part of the error */
+    const char *meaning;
+    const char *text; /* of over, or a part of the error when there is no result */
 };
 
 static const struct action_case action_cases[] = {
@@ -106,31 +106,35 @@ static const struct action_case action_cases[] = {
     {"554 5.2.2 Quota exceeded (mailbox for user is full)", "over",
      "554 5.2.2 Quota exceeded (mailbox for user is full)"},
     {"552", "over", "552"},
+    /* Larger than quota_max_mail_size, where quota_status_overquota has no text. */
+    {"554 5.2.2 Mail size is larger than the maximum size allowed by server configuration",
+     "over",
+     "554 5.2.2 Mail size is larger than the maximum size allowed by server configuration"},
     {"REJECT", "over", "REJECT"},
     {"REJECT Mailbox is full", "over", "REJECT Mailbox is full"},
     {"reject\tfull", "over", "reject\tfull"},
     {"REJECT 5.1.10 full", "over", "REJECT 5.1.10 full"},
-    {"REJECT Unknown user", NULL, "quota_status_nouser"},
-    {"554 Unknown user", NULL, "quota_status_nouser"},
-    {"554 5.7.1 unknown user", NULL, "quota_status_nouser"},
-    {"550 5.1.1 User does not exist", NULL, "quota_status_nouser"},
-    {"450 4.2.2 Mailbox is full", NULL, "450 4.2.2 Mailbox is full"},
-    {"451", NULL, "cannot tell: 451"},
-    {"DEFER", NULL, "cannot tell"},
-    {"DEFER_IF_PERMIT Internal error", NULL, "Internal error"},
-    {"defer_if_reject x", NULL, "cannot tell"},
-    {"", NULL, "quota_status_toolarge"},
-    {"   ", NULL, "quota_status_toolarge"},
-    {"OKAY", NULL, "unknown action"},
-    {"DUNNO:", NULL, "unknown action"},
-    {"REJECTED", NULL, "unknown action"},
-    {"250 2.0.0 OK", NULL, "unknown action"},
-    {"5520 full", NULL, "unknown action"},
-    {"552-5.2.2 full", NULL, "unknown action"},
-    {"5x2 full", NULL, "unknown action"},
-    {"DISCARD", NULL, "unknown action"},
-    {"HOLD", NULL, "unknown action"},
-    {"PREPEND X-Over: 1", NULL, "unknown action"},
+    {"REJECT Unknown user", "unknown-user", "quota_status_nouser"},
+    {"554 Unknown user", "unknown-user", "quota_status_nouser"},
+    {"554 5.7.1 unknown user", "unknown-user", "quota_status_nouser"},
+    {"550 5.1.1 User does not exist", "unknown-user", "quota_status_nouser"},
+    {"450 4.2.2 Mailbox is full", "cannot-tell", "450 4.2.2 Mailbox is full"},
+    {"451", "cannot-tell", "cannot tell: 451"},
+    {"DEFER", "cannot-tell", "cannot tell"},
+    {"DEFER_IF_PERMIT Internal error", "cannot-tell", "Internal error"},
+    {"defer_if_reject x", "cannot-tell", "cannot tell"},
+    {"", "empty", "quota_status_toolarge"},
+    {"   ", "empty", "quota_status_toolarge"},
+    {"OKAY", "unclear", "unknown action"},
+    {"DUNNO:", "unclear", "unknown action"},
+    {"REJECTED", "unclear", "unknown action"},
+    {"250 2.0.0 OK", "unclear", "unknown action"},
+    {"5520 full", "unclear", "unknown action"},
+    {"552-5.2.2 full", "unclear", "unknown action"},
+    {"5x2 full", "unclear", "unknown action"},
+    {"DISCARD", "unclear", "unknown action"},
+    {"HOLD", "unclear", "unknown action"},
+    {"PREPEND X-Over: 1", "unclear", "unknown action"},
 };
 
 static void test_interpret(void **unused)
@@ -144,18 +148,19 @@ static void test_interpret(void **unused)
         char text[QUOTA_TEXT_BYTES];
         struct error error = {0};
         bool ok = quota_answer_interpret(&answer, &result, text, &error);
-        if (ok != (expected->result != NULL)) {
-            fail_msg("%s: %s", expected->action,
-                     ok ? quota_result_name(result) : error.text);
-        }
-        if (!ok) {
-            assert_int_equal(error.kind, ERROR_REMOTE);
-            assert_non_null(strstr(error.text, expected->text));
-            assert_string_equal(text, "");
+        if (ok) {
+            assert_string_equal(quota_result_name(result), expected->meaning);
+            assert_string_equal(text, expected->text != NULL ? expected->text : "");
             continue;
         }
-        assert_string_equal(quota_result_name(result), expected->result);
-        assert_string_equal(text, expected->text != NULL ? expected->text : "");
+        /* What came can be told from no answer, and one kind from the other. */
+        assert_int_equal(error.kind, ERROR_REMOTE);
+        assert_non_null(strstr(error.text, expected->text));
+        assert_int_equal(strncmp(text, "action=", 7), 0);
+        const char *name = quota_meaning_name(quota_action_meaning(text + 7));
+        if (strcmp(name, expected->meaning) != 0) {
+            fail_msg("%s: %s", expected->action, name);
+        }
     }
 }
 
@@ -174,6 +179,7 @@ static void test_long_text_is_cut(void **unused)
     assert_int_equal(strlen(text), QUOTA_TEXT_BYTES - 1);
     memcpy(action, "450 ", 4);
     assert_false(quota_answer_interpret(&answer, &result, text, &error));
+    assert_int_equal(strlen(text), QUOTA_TEXT_BYTES - 1);
 }
 
 int main(void)
