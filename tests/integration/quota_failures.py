@@ -26,7 +26,7 @@ VOLUME = {
     "postfix-virtual.cf": "basic@example.com full@example.com\n",
     "dovecot-quotas.cf": "full@example.com:20k\n",
 }
-OPTIONS = {"quota.timeout": "1s", "quota.lease": "0", "quota.on_failure": "defer"}
+OPTIONS = {"quota.timeout": "1s", "quota.lease": "0", "quota.refusal_time": "0s", "quota.on_failure": "defer"}
 SENDER = "s@external.test"
 DEFER = re.compile(r"^451 4\.3\.0 ")
 
