@@ -48,9 +48,9 @@ static void add_finding(struct finding_list *findings, const struct quota_report
             "Write `quota_status_nouser = DUNNO` into dovecot.cf, with Dovecot 2.3 inside "
             "`plugin { }`, with 2.4 outside of all braces; and see why Dovecot does not "
             "know the account: doveadm user",
-            "Dovecot does not know the user %s and would have its mail refused (%s): its "
-            "quota cannot be told. Aliases are refused in the same way before Foregate is "
-            "asked",
+            "Dovecot does not know the user %s (%s): its quota cannot be told. With this "
+            "answer docker-mailserver's own quota check refuses aliases, before Foregate "
+            "is asked",
             report->account, report->action);
         return;
     case QUOTA_MEANS_EMPTY:

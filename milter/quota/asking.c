@@ -222,6 +222,9 @@ static void expire(struct quota_client *client, struct quota_request *question,
         [QUOTA_CONNECTION_BUSY] = "waiting for the answer",
     };
     bool is_unnamed = state == QUOTA_CONNECTION_CLOSED && client->lookup != NULL;
+    /* Those that are asked stand in its way; what becomes of them tells of the service. */
+    question->is_hurried = question->is_hurried ||
+                           (state == QUOTA_CONNECTION_CLOSED && client->lookup == NULL);
     struct error error;
     error_set(&error, ERROR_TIMEOUT, "no answer within %d ms: %s",
               question->request.timeout_ms,

@@ -3,6 +3,7 @@
 """The real quota-status hanging, away, with all its processes busy, and a lying one: no RCPT waits longer than the
 timeout, its return is seen, nothing is accepted unjudged, nothing bounces, nothing leaks."""
 
+import json
 import os
 import re
 import select
@@ -38,7 +39,7 @@ QUICK_S = 0.5                 # no RCPT takes longer because another mailbox is 
 
 PROCESSES = 100               # Dovecot's default_process_limit
 SESSIONS = 6                  # clients at the same time
-SLOW_SESSIONS = 3             # of them for the slow mailbox; below quota.connections
+SLOW_SESSIONS = 8             # of them for the slow mailbox; more than quota.connections
 ASKED = ["ok@example.com", "full@example.com", "basic@example.com"] * 8
 
 
@@ -192,13 +193,22 @@ def hanging(clients):
     clients.check("hangs: logged", [log.count(f" quota_service_{event} ") for event in ("away", "back")], [1, 1])
 
 
+def told_by_check(lab):
+    """Of the first account, which is full@."""
+    report = json.loads(lab.gateway.command("check", "--json").stdout)
+    codes = [finding["code"] for finding in report["findings"] if finding["code"].startswith("quota-")]
+    return report["quota"]["answer"], codes
+
+
 def restarted(clients):
     for name in ("stopped", "stopped again"):
         clients.lab.postfix.wait_empty()  # with its LMTP away, Postfix would put mail off for minutes
         clients.lab.dovecot.stop()
         clients.see_failure(name)
+        clients.check(f"{name}: foregate check", told_by_check(clients.lab), ("none", ["quota-no-answer"]))
         clients.lab.dovecot.start()
         clients.see_return(name)
+        clients.check(f"{name}: foregate check afterwards", told_by_check(clients.lab), ("over", []))
 
 
 def occupy(dovecot, held):
