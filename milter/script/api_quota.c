@@ -17,10 +17,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
-/* Sums of some thousands of them are no overflow. */
-enum { BYTES_MAX_LOG2 = 48 };
-
-static const lua_Integer BYTES_MAX = INT64_C(1) << BYTES_MAX_LOG2;
+/* Sums of some thousands of sizes are no overflow. */
+enum { SIZE_BITS = 48 };
 
 /* Explain shows how each answer came about. */
 static void note(const struct call *call, const struct quota_admission *admission,
@@ -106,7 +104,7 @@ static int quota_check(lua_State *L)
     const char *mailbox = luaL_checklstring(L, 1, &length);
     luaL_argcheck(L, strlen(mailbox) == length, 1, "no mailbox has a NUL in its name");
     lua_Integer bytes = luaL_checkinteger(L, 2);
-    luaL_argcheck(L, bytes >= 0 && bytes <= BYTES_MAX, 2, "no size");
+    luaL_argcheck(L, bytes >= 0 && bytes >> SIZE_BITS == 0, 2, "no size");
     luaL_argcheck(L, stage->message != NULL, 1, "there is no message yet");
     lua_settop(L, 2);
     struct ledger_claim claim = claim_of(call, mailbox, bytes > 0 ? bytes : 1);
