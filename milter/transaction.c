@@ -87,8 +87,11 @@ static void account_memory(struct transaction *transaction)
 
 void transaction_end(struct transaction *transaction)
 {
-    quota_holds_end(&transaction->holds, transaction->settings->services->ledger,
-                    transaction->accepted);
+    const struct services *services = transaction->settings->services;
+    int64_t size = transaction->accepted
+                       ? message_size(transaction->message) + services->quota_overhead
+                       : 0;
+    quota_holds_end(&transaction->holds, services->ledger, transaction->accepted, size);
     transaction->accepted = false;
     message_end(transaction->message);
     account_memory(transaction);

@@ -2,6 +2,8 @@
 -- Full mailboxes: asks Dovecot about every mailbox behind a recipient while the client still
 -- waits; at RCPT with the declared size, at end of message with the true one.
 
+local SIDE_BY_SIDE <const> = 500 -- `all` takes twice as many
+
 local function full_reply(settings, detail)
     local reply = settings.reply
     local make = reply.code < 500 and defer or reject
@@ -39,17 +41,19 @@ local function ask(mailboxes, bytes)
         return { [mailboxes[1]] = { room = room, text = text } },
             not room and mailboxes[1] .. ": " .. text or nil
     end
-    local questions = {}
-    for i, mailbox in ipairs(mailboxes) do
-        questions[i] = function() return quota.check(mailbox, bytes) end
-    end
     local answers, failure = {}, nil
-    for i, answer in ipairs(all(questions)) do
-        local room, text = answer[1], answer[2]
-        if not room then
-            failure = failure or mailboxes[i] .. ": " .. text
+    for first = 1, #mailboxes, SIDE_BY_SIDE do
+        local questions = {}
+        for i = first, math.min(first + SIDE_BY_SIDE - 1, #mailboxes) do
+            questions[#questions + 1] = function() return quota.check(mailboxes[i], bytes) end
         end
-        answers[mailboxes[i]] = { room = room, text = text }
+        for i, answer in ipairs(all(questions)) do
+            local mailbox, room, text = mailboxes[first + i - 1], answer[1], answer[2]
+            if not room then
+                failure = failure or mailbox .. ": " .. text
+            end
+            answers[mailbox] = { room = room, text = text }
+        end
     end
     return answers, failure
 end
@@ -120,18 +124,15 @@ end
 -- left out: the client comes again, and nothing is lost.
 local function judge(message, recipient, answers, settings)
     local full, busy, others = split(recipient.expansion, answers)
-    if #full > 0 then
-        local possible, reason = false, nil
-        if #others > 0 and settings.group == "all" then
-            possible, reason = recipient:replace(fields(others, "address"))
-        end
+    if #full > 0 and (#others == 0 or settings.group == "any") then
+        return "full", detail_of("full", full)
+    elseif #busy > 0 then
+        return "busy", detail_of("busy", busy)
+    elseif #full > 0 then
+        local possible, reason = recipient:replace(fields(others, "address"))
         if not possible then
             return "full", detail_of("full", full, reason)
         end
-    end
-    if #busy > 0 then
-        return "busy", detail_of("busy", busy)
-    elseif #full > 0 then
         leave_out(message, recipient, full, others)
     end
     return "room"

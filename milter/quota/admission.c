@@ -5,8 +5,12 @@
 #include "base/counter.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Of its time, whoever waited begins no question in the last part. */
+enum { LAST_PART = 4 };
 
 struct quota_desk {
     struct loop *loop;
@@ -138,20 +142,28 @@ static void fail_all(struct quota_admission *admission)
     }
 }
 
+/* The service answers, but there is no time left to ask it: for now, that is as if the
+ * mailbox were busy, and no answer to ask for again. */
+static void give_up(struct quota_admission *admission)
+{
+    admission->outcome = LEDGER_BUSY;
+    snprintf(admission->claim.text, sizeof admission->claim.text,
+             "no time left to ask: others asked about the mailbox for %d ms",
+             admission->request.timeout_ms);
+    request_complete(&admission->request, true);
+}
+
 /* Those that waited find out what the answer means for them; one may have to ask. They
  * began earlier than whoever asks next, whose deadline is theirs at the latest. */
 static void wake(struct quota_admission *waiting)
 {
     while (waiting != NULL) {
         struct quota_admission *next = waiting->next;
-        if (clock_monotonic_ms() < waiting->deadline_ms) {
+        int64_t left_ms = waiting->deadline_ms - clock_monotonic_ms();
+        if (left_ms > waiting->request.timeout_ms / LAST_PART) {
             judge(waiting);
         } else {
-            struct error error;
-            error_set(&error, ERROR_TIMEOUT,
-                      "no answer within %d ms: others asked about the mailbox",
-                      waiting->request.timeout_ms);
-            fail(waiting, &error);
+            give_up(waiting);
         }
         waiting = next;
     }

@@ -1,41 +1,54 @@
 /* SPDX-License-Identifier: MIT */
 /* The room that one message holds, mailbox by mailbox and recipient by recipient, from the
  * moment it is judged until the transaction ends. Belongs to one thread at a time, but for
- * the bytes of a hold while it is asked for. */
+ * a hold while it is asked for. */
 #ifndef FOREGATE_QUOTA_HOLDS_H
 #define FOREGATE_QUOTA_HOLDS_H
 
 #include "base/arena.h"
 #include "quota/ledger.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-struct quota_hold {
-    struct quota_hold *next;
-    const char *mailbox;
-    const void *recipient; /* whose delivery it is for, only compared; NULL: more of it */
-    int64_t bytes;
-};
+/* An open transaction counts for so long after its last claim: who only opens them must not
+ * keep a mailbox busy. */
+enum { QUOTA_HOLD_MS = 60 * 1000 };
 
+struct quota_hold;
+struct quota_held;
+
+/* Zeroed is empty. */
 struct quota_holds {
-    struct quota_hold *first;
+    struct quota_held **chains; /* by mailbox */
+    size_t chain_count, mailbox_count;
+    struct quota_hold *newest;
 };
 
-/* Without bytes; lives in the arena. */
-struct quota_hold *quota_holds_add(struct quota_holds *holds, struct arena *arena,
-                                   const char *mailbox, const void *recipient);
+/* What the message holds of one mailbox. */
+struct quota_share {
+    int64_t bytes;
+    int64_t copies;     /* deliveries: recipients that hold something */
+    bool has_recipient; /* this address has been judged already */
+};
 
-/* What the message holds of a mailbox already. */
-int64_t quota_holds_bytes(const struct quota_holds *holds, const char *mailbox);
+struct quota_share quota_holds_share(const struct quota_holds *holds, const char *mailbox,
+                                     const char *address, int64_t now_ms);
 
-/* How often the message goes to it, as far as it was judged: at least once. */
-int64_t quota_holds_copies(const struct quota_holds *holds, const char *mailbox);
+/* An empty hold, in the arena, for a recipient: an object, which is only compared, and its
+ * address; both NULL: more of the message, for all deliveries. */
+struct ledger_hold *quota_holds_add(struct quota_holds *holds, struct arena *arena,
+                                    const char *mailbox, const void *recipient,
+                                    const char *address);
 
-/* The recipient was refused: nothing is delivered for it. */
+/* The recipient that was judged last was refused: nothing is delivered for it. */
 void quota_holds_drop(struct quota_holds *holds, struct ledger *ledger,
                       const void *recipient);
 
-/* The transaction is over, with the message on its way or not. Forgets all. */
-void quota_holds_end(struct quota_holds *holds, struct ledger *ledger, bool accepted);
+/* The transaction is over, with the message on its way or not; its true size, or 0. Forgets
+ * all. */
+void quota_holds_end(struct quota_holds *holds, struct ledger *ledger, bool accepted,
+                     int64_t size_bytes);
 
 #endif

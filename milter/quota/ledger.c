@@ -3,18 +3,24 @@
 
 #include "base/hash.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Accepted bytes are kept by when they were accepted; what is older than settle_ms goes
- * with its period. */
-enum { PERIODS = 8 };
+/* Bytes are kept by when they came; a period is an eighth of the time that they count, and
+ * one more is kept, so that none goes too early. */
+enum { PERIODS = 9 };
+
+struct periods {
+    int64_t bytes[PERIODS];
+    int64_t newest; /* time divided by the length of a period */
+};
 
 /* Mailboxes that can be forgotten are looked for when there are so many more than after the
  * last time. */
-enum { SWEEP_FIRST = 1024 };
+enum { SWEEP_FIRST = 1024, SWEEP_PAUSE_MS = 1000 };
 
 /* Of a known limit, so much is lent at most. */
 enum { LEASE_PART = 8 };
@@ -32,16 +38,18 @@ enum step {
 struct account {
     struct account *next;
     char *mailbox;
-    int64_t held;              /* by open messages */
-    int64_t accepted[PERIODS]; /* not settled yet */
-    int64_t period;            /* the newest of them: time divided by its length */
-    int64_t admitted;          /* all that was ever held and not released */
-    int64_t lease_end;         /* what `admitted` may reach */
+    struct periods held;     /* by open messages */
+    struct periods accepted; /* not counted by Dovecot yet */
+    int64_t admitted;        /* all that was ever held and not released */
+    int64_t lease_end;       /* what `admitted` may reach */
     int64_t lease_until_ms;
     int64_t tight_until_ms;
     int64_t refused_bytes; /* Dovecot has no room for so much */
     int64_t refused_until_ms;
-    char *refusal; /* its words, or NULL */
+    char *refusal;      /* its words, or NULL */
+    int64_t busy_bytes; /* no room for so much beside what was on its way then */
+    int64_t busy_under_way;
+    int64_t busy_until_ms;
 };
 
 struct ledger {
@@ -51,7 +59,18 @@ struct ledger {
     size_t chain_count; /* a power of two */
     size_t count;
     size_t sweep_at;
+    int64_t sweep_ms; /* not before */
 };
+
+static int64_t smaller(int64_t left, int64_t right)
+{
+    return left < right ? left : right;
+}
+
+static int64_t larger(int64_t left, int64_t right)
+{
+    return left > right ? left : right;
+}
 
 static void *allocate(size_t count, size_t size)
 {
@@ -71,7 +90,9 @@ struct ledger *ledger_new(const struct ledger_settings *settings)
         ledger->chain_count *= 2;
     }
     ledger->chains = allocate(ledger->chain_count, sizeof(struct account *));
-    ledger->sweep_at = SWEEP_FIRST;
+    ledger->sweep_at = settings->mailboxes < SWEEP_FIRST ? (size_t)settings->mailboxes
+                                                         : (size_t)SWEEP_FIRST;
+    ledger->sweep_ms = INT64_MIN;
     pthread_mutex_init(&ledger->lock, NULL);
     return ledger;
 }
@@ -102,37 +123,66 @@ void ledger_free(struct ledger **ledger)
     *ledger = NULL;
 }
 
-static int64_t period_of(const struct ledger *ledger, int64_t now_ms)
+static int64_t period_at(int64_t time_ms, int64_t length_ms)
 {
-    int64_t length = ledger->settings.settle_ms / PERIODS;
-    return now_ms / (length > 0 ? length : 1);
+    int64_t length = length_ms / (PERIODS - 1);
+    return time_ms / (length > 0 ? length : 1);
 }
 
 /* Makes now the newest period, and forgets those that are over. */
+static void periods_advance(struct periods *periods, int64_t length_ms, int64_t now_ms)
+{
+    int64_t period = period_at(now_ms, length_ms);
+    for (int64_t i = periods->newest + 1; i <= period && i <= periods->newest + PERIODS;
+         i++) {
+        periods->bytes[i % PERIODS] = 0;
+    }
+    periods->newest = period > periods->newest ? period : periods->newest;
+}
+
+static void periods_add(struct periods *periods, int64_t length_ms, int64_t bytes)
+{
+    if (length_ms > 0) {
+        periods->bytes[periods->newest % PERIODS] += bytes;
+    }
+}
+
+/* Unless they have gone by themselves. */
+static void periods_remove(struct periods *periods, int64_t length_ms,
+                           const struct ledger_hold *hold)
+{
+    int64_t period = period_at(hold->since_ms, length_ms);
+    if (length_ms > 0 && periods->newest - period < PERIODS) {
+        periods->bytes[period % PERIODS] -= hold->bytes;
+    }
+}
+
+static int64_t periods_sum(const struct periods *periods)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < PERIODS; i++) {
+        sum += periods->bytes[i];
+    }
+    return sum;
+}
+
 static void advance(const struct ledger *ledger, struct account *account, int64_t now_ms)
 {
-    int64_t period = period_of(ledger, now_ms);
-    int64_t passed = period - account->period;
-    for (int64_t i = 0; i < passed && i < PERIODS; i++) {
-        account->accepted[(account->period + 1 + i) % PERIODS] = 0;
-    }
-    account->period = passed > 0 ? period : account->period;
+    periods_advance(&account->held, ledger->settings.hold_ms, now_ms);
+    periods_advance(&account->accepted, ledger->settings.settle_ms, now_ms);
 }
 
 static int64_t under_way(const struct account *account)
 {
-    int64_t bytes = account->held;
-    for (int i = 0; i < PERIODS; i++) {
-        bytes += account->accepted[i];
-    }
-    return bytes;
+    return periods_sum(&account->held) + periods_sum(&account->accepted);
 }
 
 static bool is_idle(const struct ledger *ledger, struct account *account, int64_t now_ms)
 {
     advance(ledger, account, now_ms);
     return under_way(account) == 0 && now_ms >= account->lease_until_ms &&
-           now_ms >= account->tight_until_ms && now_ms >= account->refused_until_ms;
+           now_ms >= account->tight_until_ms && now_ms >= account->refused_until_ms &&
+           now_ms >= account->busy_until_ms;
 }
 
 static void sweep(struct ledger *ledger, int64_t now_ms)
@@ -150,7 +200,10 @@ static void sweep(struct ledger *ledger, int64_t now_ms)
             }
         }
     }
-    ledger->sweep_at = ledger->count * 2 > SWEEP_FIRST ? ledger->count * 2 : SWEEP_FIRST;
+    size_t most = (size_t)ledger->settings.mailboxes;
+    size_t next = ledger->count * 2 > SWEEP_FIRST ? ledger->count * 2 : SWEEP_FIRST;
+    ledger->sweep_at = next < most ? next : most;
+    ledger->sweep_ms = now_ms + SWEEP_PAUSE_MS;
 }
 
 static struct account **chain_of(const struct ledger *ledger, const char *mailbox)
@@ -177,7 +230,7 @@ static struct account *account_get(struct ledger *ledger, const char *mailbox,
         advance(ledger, account, now_ms);
         return account;
     }
-    if (ledger->count >= ledger->sweep_at) {
+    if (ledger->count >= ledger->sweep_at && now_ms >= ledger->sweep_ms) {
         sweep(ledger, now_ms);
     }
     if (ledger->count >= (size_t)ledger->settings.mailboxes) {
@@ -189,27 +242,37 @@ static struct account *account_get(struct ledger *ledger, const char *mailbox,
     if (account->mailbox == NULL) {
         abort();
     }
-    account->period = period_of(ledger, now_ms);
+    advance(ledger, account, now_ms);
     account->next = *chain;
     *chain = account;
     ledger->count++;
     return account;
 }
 
-static enum ledger_outcome admit(struct account *account, struct ledger_claim *claim,
-                                 enum ledger_source source)
+static enum ledger_outcome admit(const struct ledger *ledger, struct account *account,
+                                 struct ledger_claim *claim, enum ledger_source source,
+                                 int64_t now_ms)
 {
-    account->held += claim->bytes;
+    periods_add(&account->held, ledger->settings.hold_ms, claim->bytes);
     account->admitted += claim->bytes;
-    *claim->hold += claim->bytes;
+    *claim->hold = (struct ledger_hold){claim->bytes, now_ms};
     claim->source = source;
     return LEDGER_FITS;
 }
 
-static enum ledger_outcome take(struct account *account, struct ledger_claim *claim,
-                                int64_t now_ms)
+static enum ledger_outcome tell_busy(struct ledger_claim *claim, enum ledger_source source)
 {
-    claim->under_way_bytes = under_way(account) - claim->own_bytes;
+    snprintf(claim->text, sizeof claim->text,
+             "%" PRId64 " bytes are on their way to the mailbox and may fill it",
+             claim->under_way_bytes);
+    claim->source = source;
+    return LEDGER_BUSY;
+}
+
+static enum ledger_outcome take(const struct ledger *ledger, struct account *account,
+                                struct ledger_claim *claim, int64_t now_ms)
+{
+    claim->under_way_bytes = larger(under_way(account) - claim->own_bytes, 0);
     if (now_ms < account->refused_until_ms &&
         claim->own_bytes + claim->bytes >= account->refused_bytes) {
         claim->source = LEDGER_REFUSAL;
@@ -218,7 +281,11 @@ static enum ledger_outcome take(struct account *account, struct ledger_claim *cl
     }
     if (now_ms < account->lease_until_ms &&
         claim->bytes <= account->lease_end - account->admitted) {
-        return admit(account, claim, LEDGER_LEASE);
+        return admit(ledger, account, claim, LEDGER_LEASE, now_ms);
+    }
+    if (now_ms < account->busy_until_ms && claim->bytes >= account->busy_bytes &&
+        claim->under_way_bytes >= account->busy_under_way) {
+        return tell_busy(claim, LEDGER_REFUSAL);
     }
     return LEDGER_ASK;
 }
@@ -231,7 +298,7 @@ enum ledger_outcome ledger_take(struct ledger *ledger, struct ledger_claim *clai
     enum ledger_outcome outcome = LEDGER_ASK;
     if (account != NULL) {
         advance(ledger, account, now_ms);
-        outcome = take(account, claim, now_ms);
+        outcome = take(ledger, account, claim, now_ms);
     }
     pthread_mutex_unlock(&ledger->lock);
     return outcome;
@@ -250,16 +317,6 @@ static int64_t grace_of(const struct ledger *ledger, const struct ledger_claim *
         return GRACE_UNKNOWN;
     }
     return limit > 0 ? limit / 100 * ledger->settings.grace_percent : 0;
-}
-
-static int64_t smaller(int64_t left, int64_t right)
-{
-    return left < right ? left : right;
-}
-
-static int64_t larger(int64_t left, int64_t right)
-{
-    return left > right ? left : right;
 }
 
 static int64_t largest_question(const struct ledger *ledger)
@@ -282,60 +339,74 @@ static int64_t wanted_lease(const struct ledger *ledger, const struct ledger_cla
     return limit > 0 ? smaller(wanted, limit / LEASE_PART) : wanted;
 }
 
-/* The lease comes out of the question: what Dovecot grants beyond all that is on its way
- * and the grace. Where it takes no question that large, nobody can tell whether the grace
- * is needed, and half of the largest is lent. */
-static void ask_for_lease(const struct ledger *ledger, const struct account *account,
-                          struct ledger_claim *claim)
+/* Whether questions show that all that is on its way stays below the limit. */
+static bool can_be_shown(const struct ledger *ledger, const struct ledger_claim *claim)
 {
-    int64_t most = largest_question(ledger);
-    int64_t wanted = wanted_lease(ledger, claim);
-    int64_t needed = needed_of(ledger, account, claim);
-    int64_t asked = needed < most ? smaller(wanted, most - needed) + needed : most;
-    claim->step = STEP_LEASE;
-    claim->lease_bytes = needed < most ? asked - needed : smaller(wanted, most / 2);
-    claim->question_bytes = larger(asked, claim->own_bytes + claim->bytes);
+    return grace_of(ledger, claim) <= largest_question(ledger) / 2;
 }
 
-static void ask_safely(const struct ledger *ledger, const struct account *account,
-                       struct ledger_claim *claim)
-{
-    int64_t needed = needed_of(ledger, account, claim);
-    claim->step = STEP_SAFE;
-    claim->lease_bytes = 0;
-    claim->question_bytes =
-        larger(smaller(needed, largest_question(ledger)), claim->own_bytes + claim->bytes);
-}
-
-static void ask_alone(struct ledger_claim *claim)
-{
-    claim->step = STEP_ALONE;
-    claim->lease_bytes = 0;
-    claim->question_bytes = claim->own_bytes + claim->bytes;
-}
-
+/* Nothing else is on its way to the mailbox. */
 static bool is_alone(const struct account *account, const struct ledger_claim *claim)
 {
     return under_way(account) <= claim->own_bytes;
 }
 
-/* Above its limit with what is on its way alone: no question is large enough to show it. */
-static bool is_hopeless(const struct ledger *ledger, const struct account *account,
-                        const struct ledger_claim *claim)
+/* Then Dovecot judges it as it will at delivery. */
+static bool is_one_delivery(const struct account *account, const struct ledger_claim *claim)
 {
-    int64_t limit = limit_of(ledger, claim);
-    return limit > 0 && under_way(account) + claim->bytes > limit;
+    return is_alone(account, claim) &&
+           (claim->copy_bytes == 0 || claim->own_bytes + claim->bytes <= claim->copy_bytes);
 }
 
-/* Without a lease. */
+/* No more than Dovecot answers, unless one delivery is more than that. */
+static void set_question(const struct ledger *ledger, struct ledger_claim *claim,
+                         enum step step, int64_t bytes)
+{
+    int64_t copy = claim->copy_bytes > 0 ? claim->copy_bytes : claim->bytes;
+    claim->step = step;
+    claim->question_bytes = smaller(bytes, larger(copy, largest_question(ledger)));
+    claim->lease_bytes = 0;
+}
+
+static void ask_alone(const struct ledger *ledger, struct ledger_claim *claim)
+{
+    set_question(ledger, claim, STEP_ALONE, claim->own_bytes + claim->bytes);
+}
+
+/* Without a lease. Where no question is large enough to show that all of it stays below the
+ * limit, it is too much. */
 static void ask_plainly(const struct ledger *ledger, const struct account *account,
                         struct ledger_claim *claim)
 {
-    if (is_alone(account, claim) || is_hopeless(ledger, account, claim)) {
-        ask_alone(claim);
+    int64_t limit = limit_of(ledger, claim);
+    int64_t needed = needed_of(ledger, account, claim);
+    bool is_hopeless = limit > 0 && needed - grace_of(ledger, claim) > limit;
+    bool is_hidden = can_be_shown(ledger, claim) && needed > largest_question(ledger);
+    if (is_one_delivery(account, claim) || is_hopeless || is_hidden) {
+        ask_alone(ledger, claim);
     } else {
-        ask_safely(ledger, account, claim);
+        set_question(ledger, claim, STEP_SAFE, needed);
     }
+}
+
+/* The lease comes out of the question: what Dovecot grants beyond all that is on its way
+ * and the grace. Where that cannot be shown, half of the largest question is lent. */
+static void ask_with_lease(const struct ledger *ledger, const struct account *account,
+                           struct ledger_claim *claim)
+{
+    int64_t most = largest_question(ledger);
+    int64_t wanted = wanted_lease(ledger, claim);
+    int64_t needed = needed_of(ledger, account, claim);
+    int64_t limit = limit_of(ledger, claim);
+    bool is_hopeless = limit > 0 && needed - grace_of(ledger, claim) > limit;
+    if (wanted == 0 || is_hopeless || (needed >= most && can_be_shown(ledger, claim))) {
+        ask_plainly(ledger, account, claim);
+        return;
+    }
+    int64_t lease =
+        needed < most ? smaller(wanted, most - needed) : smaller(wanted, most / 2);
+    set_question(ledger, claim, STEP_LEASE, smaller(needed + lease, most));
+    claim->lease_bytes = lease;
 }
 
 enum ledger_outcome ledger_ask(struct ledger *ledger, struct ledger_claim *claim,
@@ -345,15 +416,14 @@ enum ledger_outcome ledger_ask(struct ledger *ledger, struct ledger_claim *claim
     enum ledger_outcome outcome = LEDGER_ASK;
     struct account *account = account_get(ledger, claim->mailbox, now_ms);
     if (account == NULL) {
-        ask_alone(claim);
+        ask_alone(ledger, claim);
     } else {
-        outcome = take(account, claim, now_ms);
+        outcome = take(ledger, account, claim, now_ms);
     }
     if (account != NULL && outcome == LEDGER_ASK) {
         account->lease_until_ms = 0; /* nothing is spent of it while Dovecot is asked */
-        if (ledger->settings.lease_bytes > 0 && now_ms >= account->tight_until_ms &&
-            !is_hopeless(ledger, account, claim)) {
-            ask_for_lease(ledger, account, claim);
+        if (now_ms >= account->tight_until_ms) {
+            ask_with_lease(ledger, account, claim);
         } else {
             ask_plainly(ledger, account, claim);
         }
@@ -362,17 +432,44 @@ enum ledger_outcome ledger_ask(struct ledger *ledger, struct ledger_claim *claim
     return outcome;
 }
 
+static enum ledger_outcome refuse(const struct ledger *ledger, struct account *account,
+                                  struct ledger_claim *claim, const char *text,
+                                  int64_t now_ms)
+{
+    free(account->refusal);
+    account->refusal = strdup(text);
+    if (account->refusal == NULL) {
+        abort();
+    }
+    account->refused_bytes = claim->own_bytes + claim->bytes;
+    account->refused_until_ms = now_ms + ledger->settings.refusal_ms;
+    claim->source = LEDGER_ASKED;
+    snprintf(claim->text, sizeof claim->text, "%s", text);
+    return LEDGER_OVER;
+}
+
+/* It fits alone, but was not alone. With deliveries of its own message, it is one too many;
+ * with others', that may change. */
+static enum ledger_outcome crowd(const struct ledger *ledger, struct account *account,
+                                 struct ledger_claim *claim, int64_t now_ms)
+{
+    if (is_alone(account, claim)) {
+        return refuse(ledger, account, claim,
+                      "no room for so many deliveries of one message", now_ms);
+    }
+    account->busy_bytes = claim->bytes;
+    account->busy_under_way = under_way(account) - claim->own_bytes;
+    account->busy_until_ms = now_ms + ledger->settings.refusal_ms;
+    return tell_busy(claim, LEDGER_ASKED);
+}
+
 static enum ledger_outcome granted(const struct ledger *ledger, struct account *account,
                                    struct ledger_claim *claim, int64_t now_ms)
 {
-    if (claim->step == STEP_ALONE && !is_alone(account, claim)) {
-        snprintf(claim->text, sizeof claim->text,
-                 "%lld bytes are on their way to the mailbox and may fill it",
-                 (long long)claim->under_way_bytes);
-        claim->source = LEDGER_ASKED;
-        return LEDGER_BUSY;
+    if (claim->step == STEP_ALONE && !is_one_delivery(account, claim)) {
+        return crowd(ledger, account, claim, now_ms);
     }
-    enum ledger_outcome outcome = admit(account, claim, LEDGER_ASKED);
+    enum ledger_outcome outcome = admit(ledger, account, claim, LEDGER_ASKED, now_ms);
     if (claim->step == STEP_LEASE) {
         account->lease_end = account->admitted + claim->lease_bytes;
         account->lease_until_ms = now_ms + ledger->settings.lease_ms;
@@ -384,29 +481,22 @@ static enum ledger_outcome refused(const struct ledger *ledger, struct account *
                                    struct ledger_claim *claim, const char *text,
                                    int64_t now_ms)
 {
-    if (claim->step == STEP_LEASE) {
-        int64_t asked = claim->question_bytes;
+    int64_t asked = claim->question_bytes;
+    switch ((enum step)claim->step) {
+    case STEP_LEASE:
         account->tight_until_ms = now_ms + ledger->settings.lease_ms;
         ask_plainly(ledger, account, claim);
         if (claim->step == STEP_SAFE && claim->question_bytes >= asked) {
-            ask_alone(claim); /* it has been asked */
+            ask_alone(ledger, claim); /* it has been asked */
         }
         return LEDGER_ASK;
-    }
-    if (claim->step == STEP_SAFE) {
-        ask_alone(claim);
+    case STEP_SAFE:
+        ask_alone(ledger, claim);
         return LEDGER_ASK;
+    case STEP_ALONE:
+        break;
     }
-    free(account->refusal);
-    account->refusal = strdup(text);
-    if (account->refusal == NULL) {
-        abort();
-    }
-    account->refused_bytes = claim->question_bytes;
-    account->refused_until_ms = now_ms + ledger->settings.refusal_ms;
-    claim->source = LEDGER_ASKED;
-    snprintf(claim->text, sizeof claim->text, "%s", text);
-    return LEDGER_OVER;
+    return refuse(ledger, account, claim, text, now_ms);
 }
 
 /* Nothing is kept of it, since there is no place. */
@@ -435,28 +525,28 @@ enum ledger_outcome ledger_answer(struct ledger *ledger, struct ledger_claim *cl
     return outcome;
 }
 
-void ledger_settle(struct ledger *ledger, const char *mailbox, int64_t bytes,
-                   int64_t now_ms)
+void ledger_settle(struct ledger *ledger, const char *mailbox,
+                   const struct ledger_hold *hold, int64_t bytes, int64_t now_ms)
 {
     pthread_mutex_lock(&ledger->lock);
     struct account *account = account_find(ledger, mailbox);
     if (account != NULL) {
         advance(ledger, account, now_ms);
-        account->held -= bytes;
-        if (ledger->settings.settle_ms > 0) {
-            account->accepted[account->period % PERIODS] += bytes;
-        }
+        periods_remove(&account->held, ledger->settings.hold_ms, hold);
+        periods_add(&account->accepted, ledger->settings.settle_ms,
+                    smaller(bytes, hold->bytes));
     }
     pthread_mutex_unlock(&ledger->lock);
 }
 
-void ledger_release(struct ledger *ledger, const char *mailbox, int64_t bytes)
+void ledger_release(struct ledger *ledger, const char *mailbox,
+                    const struct ledger_hold *hold)
 {
     pthread_mutex_lock(&ledger->lock);
     struct account *account = account_find(ledger, mailbox);
     if (account != NULL) {
-        account->held -= bytes;
-        account->admitted -= bytes;
+        periods_remove(&account->held, ledger->settings.hold_ms, hold);
+        account->admitted -= hold->bytes;
     }
     pthread_mutex_unlock(&ledger->lock);
 }

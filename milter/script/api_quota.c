@@ -5,6 +5,7 @@
  *   "busy", text   there would be room, but for mail that is on its way there
  *   nil, reason    cannot tell
  * At end of message what the message holds already counts. */
+#include "base/clock.h"
 #include "base/counter.h"
 #include "directory/snapshot.h"
 #include "mail/decision.h"
@@ -17,8 +18,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
-/* Sums of some thousands of sizes are no overflow. */
-enum { SIZE_BITS = 48 };
+/* Sums of some thousands of it are no overflow. */
+static const lua_Integer most_bytes = INT64_C(1) << 48;
 
 /* Explain shows how each answer came about. */
 static void note(const struct call *call, const struct quota_admission *admission,
@@ -77,21 +78,28 @@ static int on_answer(lua_State *L, int status, lua_KContext context)
     return answer(L, call, admission);
 }
 
-/* At RCPT the size of one delivery more; later, when all deliveries are known, as much as
- * they take beyond what is held. */
+/* At RCPT one delivery more, unless the same recipient was named before; later, when all
+ * deliveries are known, as much as they take beyond what is held. */
 static struct ledger_claim claim_of(const struct call *call, const char *mailbox,
                                     int64_t bytes)
 {
     const struct stage_call *stage = call->stage_call;
+    const struct recipient *recipient = stage->recipient;
+    const char *address = recipient != NULL ? recipient->address.key : NULL;
+    struct quota_share share =
+        quota_holds_share(stage->holds, mailbox, address, clock_monotonic_ms());
     int64_t size = bytes + call->services->quota_overhead;
-    int64_t own = quota_holds_bytes(stage->holds, mailbox);
-    if (stage->recipient == NULL) {
-        size = size * quota_holds_copies(stage->holds, mailbox) - own;
+    int64_t wanted = size;
+    if (recipient == NULL) {
+        wanted = size * (share.copies > 0 ? share.copies : 1) - share.bytes;
+    } else if (share.has_recipient) {
+        wanted = 0;
     }
     return (struct ledger_claim){
         .mailbox = mailbox,
-        .bytes = size > 0 ? size : 0,
-        .own_bytes = own,
+        .bytes = wanted > 0 ? wanted : 0,
+        .copy_bytes = size,
+        .own_bytes = share.bytes,
         .limit_bytes = snapshot_limit_bytes(stage->snapshot, mailbox),
     };
 }
@@ -104,17 +112,20 @@ static int quota_check(lua_State *L)
     const char *mailbox = luaL_checklstring(L, 1, &length);
     luaL_argcheck(L, strlen(mailbox) == length, 1, "no mailbox has a NUL in its name");
     lua_Integer bytes = luaL_checkinteger(L, 2);
-    luaL_argcheck(L, bytes >= 0 && bytes >> SIZE_BITS == 0, 2, "no size");
+    luaL_argcheck(L, bytes >= 0, 2, "no size");
     luaL_argcheck(L, stage->message != NULL, 1, "there is no message yet");
     lua_settop(L, 2);
-    struct ledger_claim claim = claim_of(call, mailbox, bytes > 0 ? bytes : 1);
+    bytes = bytes > 0 ? bytes : 1;
+    bytes = bytes < most_bytes ? bytes : most_bytes;
+    struct ledger_claim claim = claim_of(call, mailbox, bytes);
     if (claim.bytes == 0) {
         lua_pushliteral(L, "fits"); /* and is held already */
         return 1;
     }
     struct quota_admission *admission = lua_newuserdatauv(L, sizeof *admission, 0);
-    claim.hold =
-        &quota_holds_add(stage->holds, stage->arena, mailbox, stage->recipient)->bytes;
+    const struct recipient *recipient = stage->recipient;
+    claim.hold = quota_holds_add(stage->holds, stage->arena, mailbox, recipient,
+                                 recipient != NULL ? recipient->address.key : NULL);
     int timeout_ms = await_timeout_ms(call, call->services->quota_timeout_ms);
     if (quota_admission_init(admission, call->services->desk, &claim, timeout_ms)) {
         return answer(L, call, admission);

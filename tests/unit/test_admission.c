@@ -25,7 +25,7 @@ struct asker {
     struct fixture *fixture;
     struct quota_admission admission;
     pthread_t thread;
-    int64_t hold;
+    struct ledger_hold hold;
 };
 
 static void begin(struct fixture *fixture, int64_t lease_bytes)
@@ -36,6 +36,7 @@ static void begin(struct fixture *fixture, int64_t lease_bytes)
                                            .lease_bytes = lease_bytes,
                                            .lease_ms = 3600 * 1000,
                                            .refusal_ms = 3600 * 1000,
+                                           .hold_ms = 3600 * 1000,
                                            .settle_ms = 3600 * 1000,
                                            .grace_percent = 10};
     fake_quota_begin();
@@ -119,7 +120,7 @@ static void shares_what_one_question_brings(void **unused)
     for (int i = 0; i < CROWD; i++) {
         assert_true(askers[i].admission.request.ok);
         assert_int_equal(askers[i].admission.outcome, LEDGER_FITS);
-        assert_int_equal(askers[i].hold, 10);
+        assert_int_equal(askers[i].hold.bytes, 10);
     }
     assert_int_equal(count_questions("a@x"), 1);
     end(&fixture);
@@ -137,7 +138,7 @@ static void shares_a_refusal(void **unused)
         assert_true(askers[i].admission.request.ok);
         assert_int_equal(askers[i].admission.outcome, LEDGER_OVER);
         assert_string_equal(askers[i].admission.claim.text, "552 5.2.2 Full");
-        assert_int_equal(askers[i].hold, 0);
+        assert_int_equal(askers[i].hold.bytes, 0);
     }
     assert_int_equal(count_questions("a@x"), 1);
     end(&fixture);
@@ -155,7 +156,7 @@ static void shares_a_failure(void **unused)
     for (int i = 0; i < CROWD; i++) {
         assert_false(askers[i].admission.request.ok);
         assert_non_null(strstr(askers[i].admission.request.error.text, "tired"));
-        assert_int_equal(askers[i].hold, 0);
+        assert_int_equal(askers[i].hold.bytes, 0);
     }
     assert_int_equal(count_questions("a@x"), 1);
     struct asker asker;
@@ -202,7 +203,7 @@ static void answers_from_the_lease_at_once(void **unused)
     assert_int_equal(asker.admission.outcome, LEDGER_FITS);
     assert_int_equal(asker.admission.claim.source, LEDGER_LEASE);
     assert_int_equal(asker.admission.claim.under_way_bytes, 10);
-    assert_int_equal(asker.hold, 10);
+    assert_int_equal(asker.hold.bytes, 10);
     end(&fixture);
 }
 

@@ -13,7 +13,14 @@
 
 #include <cmocka.h>
 
-enum { LEASE_MS = 1000, REFUSAL_MS = 200, SETTLE_MS = 800, LIMIT = 10000, GRACE = 1000 };
+enum {
+    LEASE_MS = 1000,
+    HOLD_MS = 60000,
+    REFUSAL_MS = 200,
+    SETTLE_MS = 800,
+    LIMIT = 10000,
+    GRACE = 1000
+};
 
 #define FULL "552 5.2.2 Mailbox is full"
 
@@ -22,6 +29,7 @@ static const struct ledger_settings usual = {
     .lease_bytes = 100,
     .lease_ms = LEASE_MS,
     .refusal_ms = REFUSAL_MS,
+    .hold_ms = HOLD_MS,
     .settle_ms = SETTLE_MS,
     .grace_percent = 10,
 };
@@ -64,7 +72,7 @@ static enum ledger_outcome judge(struct ledger *ledger, struct mailbox *mailbox,
 
 /* A message of so many bytes for a@x, whose hold goes to *hold. */
 static enum ledger_outcome come(struct ledger *ledger, struct mailbox *mailbox,
-                                int64_t bytes, int64_t *hold, int64_t now_ms)
+                                int64_t bytes, struct ledger_hold *hold, int64_t now_ms)
 {
     struct ledger_claim claim = {
         .mailbox = "a@x", .bytes = bytes, .hold = hold, .limit_bytes = mailbox->limit};
@@ -76,14 +84,14 @@ static void lends_what_dovecot_granted(void **unused)
     (void)unused;
     struct ledger *ledger = ledger_new(&usual);
     struct mailbox mailbox = {.limit = LIMIT, .grace = GRACE};
-    int64_t hold = 0;
+    struct ledger_hold hold = {0};
     assert_int_equal(come(ledger, &mailbox, 50, &hold, 0), LEDGER_FITS);
-    assert_int_equal(hold, 50);
+    assert_int_equal(hold.bytes, 50);
     assert_int_equal(mailbox.asked, 50 + GRACE + 100); /* message, grace, lease */
     for (int i = 0; i < 10; i++) {
         assert_int_equal(come(ledger, &mailbox, 10, &hold, LEASE_MS - 1), LEDGER_FITS);
     }
-    assert_int_equal(hold, 150);
+    assert_int_equal(hold.bytes, 10);
     assert_int_equal(mailbox.question_count, 1);
     /* The lease is spent: what is on its way is asked about again. */
     assert_int_equal(come(ledger, &mailbox, 10, &hold, LEASE_MS - 1), LEDGER_FITS);
@@ -104,19 +112,39 @@ static void holds_until_dovecot_has_counted(void **unused)
     settings.lease_bytes = 0;
     struct ledger *ledger = ledger_new(&settings);
     struct mailbox mailbox = {.limit = LIMIT, .grace = GRACE};
-    int64_t hold = 0;
-    int64_t other = 0;
+    struct ledger_hold hold = {0};
+    struct ledger_hold other = {0};
     come(ledger, &mailbox, 100, &hold, 0);
     assert_int_equal(mailbox.asked, 100); /* alone, exactly */
-    come(ledger, &mailbox, 10, &other, 60000);
-    assert_int_equal(mailbox.asked, 100 + 10 + GRACE); /* open for however long */
-    ledger_release(ledger, "a@x", 10);
-    ledger_settle(ledger, "a@x", 100, 60000);
-    come(ledger, &mailbox, 10, &other, 60000 + SETTLE_MS * 3 / 4);
-    assert_int_equal(mailbox.asked, 100 + 10 + GRACE);
-    ledger_release(ledger, "a@x", 10);
-    come(ledger, &mailbox, 10, &other, 60000 + SETTLE_MS);
+    come(ledger, &mailbox, 10, &other, HOLD_MS);
+    assert_int_equal(mailbox.asked, 100 + 10 + GRACE); /* open for a long time */
+    ledger_release(ledger, "a@x", &other);
+    ledger_settle(ledger, "a@x", &hold, 90, HOLD_MS); /* it was smaller than declared */
+    come(ledger, &mailbox, 10, &other, HOLD_MS + SETTLE_MS);
+    assert_int_equal(mailbox.asked, 90 + 10 + GRACE);
+    ledger_release(ledger, "a@x", &other);
+    come(ledger, &mailbox, 10, &other, HOLD_MS + SETTLE_MS * 5 / 4);
     assert_int_equal(mailbox.asked, 10);
+    ledger_free(&ledger);
+}
+
+/* Who only opens transactions does not keep a mailbox busy for ever; what is released when
+ * it counts no more is not taken off twice. */
+static void forgets_what_stays_open(void **unused)
+{
+    (void)unused;
+    struct ledger_settings settings = usual;
+    settings.lease_bytes = 0;
+    struct ledger *ledger = ledger_new(&settings);
+    struct mailbox mailbox = {.limit = LIMIT, .grace = GRACE};
+    struct ledger_hold hold = {0};
+    struct ledger_hold other = {0};
+    come(ledger, &mailbox, 100, &hold, 0);
+    come(ledger, &mailbox, 10, &other, HOLD_MS * 5 / 4);
+    assert_int_equal(mailbox.asked, 10);
+    ledger_release(ledger, "a@x", &hold);
+    come(ledger, &mailbox, 1, &hold, HOLD_MS * 5 / 4);
+    assert_int_equal(mailbox.asked, 10 + 1 + GRACE);
     ledger_free(&ledger);
 }
 
@@ -125,11 +153,11 @@ static void gives_a_released_lease_back(void **unused)
     (void)unused;
     struct ledger *ledger = ledger_new(&usual);
     struct mailbox mailbox = {.limit = LIMIT, .grace = GRACE};
-    int64_t hold = 0;
+    struct ledger_hold hold = {0};
     come(ledger, &mailbox, 1, &hold, 0);
     for (int i = 0; i < 100; i++) {
         assert_int_equal(come(ledger, &mailbox, 100, &hold, 1), LEDGER_FITS);
-        ledger_release(ledger, "a@x", 100);
+        ledger_release(ledger, "a@x", &hold);
     }
     assert_int_equal(mailbox.question_count, 1);
     ledger_free(&ledger);
@@ -140,23 +168,28 @@ static void tells_busy_from_full(void **unused)
     (void)unused;
     struct ledger *ledger = ledger_new(&usual);
     struct mailbox mailbox = {.usage = LIMIT - 100, .limit = LIMIT, .grace = GRACE};
-    int64_t hold = 0;
-    assert_int_equal(come(ledger, &mailbox, 80, &hold, 0), LEDGER_FITS);
+    struct ledger_hold hold = {0};
+    struct ledger_hold first = {0};
+    assert_int_equal(come(ledger, &mailbox, 80, &first, 0), LEDGER_FITS);
     struct ledger_claim claim = {
         .mailbox = "a@x", .bytes = 80, .hold = &hold, .limit_bytes = LIMIT};
     assert_int_equal(judge(ledger, &mailbox, &claim, 1), LEDGER_BUSY);
     assert_non_null(strstr(claim.text, "80 bytes"));
     assert_int_equal(claim.under_way_bytes, 80);
-    assert_int_equal(hold, 80);
+    assert_int_equal(hold.bytes, 0);
+    int count = mailbox.question_count;
+    assert_int_equal(judge(ledger, &mailbox, &claim, 2), LEDGER_BUSY); /* remembered */
+    assert_int_equal(mailbox.question_count, count);
     /* Beside it, what stays below the limit with it is fine. */
     assert_int_equal(come(ledger, &mailbox, 20, &hold, 1), LEDGER_FITS);
     assert_int_equal(come(ledger, &mailbox, 1, &hold, 1), LEDGER_BUSY);
     /* Both arrive. One above the limit is Dovecot's grace, the next is none. */
-    ledger_settle(ledger, "a@x", 100, 1);
+    ledger_settle(ledger, "a@x", &first, 80, 1);
+    ledger_settle(ledger, "a@x", &hold, 20, 1);
     mailbox.usage += 99;
     assert_int_equal(come(ledger, &mailbox, 500, &hold, 5000), LEDGER_FITS);
     mailbox.usage += 500;
-    ledger_settle(ledger, "a@x", 500, 5000);
+    ledger_settle(ledger, "a@x", &hold, 500, 5000);
     assert_int_equal(come(ledger, &mailbox, 1, &hold, 5001), LEDGER_OVER);
     ledger_free(&ledger);
 }
@@ -166,7 +199,7 @@ static void remembers_refusals(void **unused)
     (void)unused;
     struct ledger *ledger = ledger_new(&usual);
     struct mailbox mailbox = {.usage = LIMIT - 100, .limit = LIMIT, .grace = GRACE};
-    int64_t hold = 0;
+    struct ledger_hold hold = {0};
     struct ledger_claim claim = {
         .mailbox = "a@x", .bytes = 2000, .hold = &hold, .limit_bytes = LIMIT};
     assert_int_equal(judge(ledger, &mailbox, &claim, 0), LEDGER_OVER);
@@ -178,7 +211,7 @@ static void remembers_refusals(void **unused)
     assert_int_equal(claim.source, LEDGER_REFUSAL);
     assert_int_equal(mailbox.question_count, count);
     assert_int_equal(come(ledger, &mailbox, 1000, &hold, 1), LEDGER_FITS); /* smaller */
-    ledger_release(ledger, "a@x", 1000);
+    ledger_release(ledger, "a@x", &hold);
     mailbox.usage = 0;
     assert_int_equal(judge(ledger, &mailbox, &claim, REFUSAL_MS), LEDGER_FITS);
     ledger_free(&ledger);
@@ -192,20 +225,42 @@ static void counts_its_own_once(void **unused)
     settings.lease_bytes = 0;
     struct ledger *ledger = ledger_new(&settings);
     struct mailbox mailbox = {.limit = LIMIT, .grace = GRACE};
-    int64_t hold = 0;
+    struct ledger_hold hold = {0};
     come(ledger, &mailbox, 1, &hold, 0);
     struct ledger_claim more = {.mailbox = "a@x",
                                 .bytes = 299,
+                                .copy_bytes = 300,
                                 .own_bytes = 1,
                                 .hold = &hold,
                                 .limit_bytes = LIMIT};
     assert_int_equal(judge(ledger, &mailbox, &more, 0), LEDGER_FITS);
     assert_int_equal(mailbox.asked, 300);
-    assert_int_equal(hold, 300);
+    assert_int_equal(hold.bytes, 299);
     ledger_free(&ledger);
 }
 
-/* quota_max_mail_size: a refusal of more says nothing, so it is never asked. */
+/* Each alone would be within the grace, but it is there once. */
+static void judges_two_deliveries_as_two(void **unused)
+{
+    (void)unused;
+    struct ledger *ledger = ledger_new(&usual);
+    struct mailbox mailbox = {.usage = LIMIT - 100, .limit = LIMIT, .grace = GRACE};
+    struct ledger_hold hold = {0};
+    struct ledger_hold second = {0};
+    assert_int_equal(come(ledger, &mailbox, 200, &hold, 0), LEDGER_FITS);
+    struct ledger_claim claim = {.mailbox = "a@x",
+                                 .bytes = 200,
+                                 .copy_bytes = 200,
+                                 .own_bytes = 200,
+                                 .hold = &second,
+                                 .limit_bytes = LIMIT};
+    assert_int_equal(judge(ledger, &mailbox, &claim, 0), LEDGER_OVER);
+    assert_int_equal(second.bytes, 0);
+    ledger_free(&ledger);
+}
+
+/* quota_max_mail_size: a refusal of more says nothing, so it is never asked, not for the
+ * sum of two deliveries either. */
 static void asks_no_more_than_dovecot_answers(void **unused)
 {
     (void)unused;
@@ -214,13 +269,41 @@ static void asks_no_more_than_dovecot_answers(void **unused)
     settings.question_bytes = 5000;
     struct ledger *ledger = ledger_new(&settings);
     struct mailbox mailbox = {.limit = 100 * LIMIT, .grace = 10 * LIMIT, .largest = 5000};
-    int64_t holds[100] = {0};
+    struct ledger_hold holds[100] = {0};
     for (int i = 0; i < 100; i++) {
         assert_int_equal(come(ledger, &mailbox, 500, &holds[i], i), LEDGER_FITS);
         assert_true(mailbox.asked <= 5000);
-        ledger_settle(ledger, "a@x", 500, i);
+        ledger_settle(ledger, "a@x", &holds[i], 500, i);
     }
     assert_true(mailbox.question_count < 100 / 2);
+    struct ledger_claim twice = {.mailbox = "a@x",
+                                 .bytes = 4000,
+                                 .copy_bytes = 4000,
+                                 .own_bytes = 4000,
+                                 .hold = &holds[0],
+                                 .limit_bytes = mailbox.limit};
+    assert_int_equal(judge(ledger, &mailbox, &twice, 200), LEDGER_FITS);
+    ledger_free(&ledger);
+}
+
+/* More mailboxes at once than there is room for: later there is room again. */
+static void recovers_from_a_flood_of_mailboxes(void **unused)
+{
+    (void)unused;
+    struct ledger *ledger = ledger_new(&usual);
+    struct mailbox mailbox = {.limit = LIMIT, .grace = GRACE};
+    char name[32];
+    for (int i = 0; i < 200; i++) {
+        struct ledger_hold hold = {0};
+        snprintf(name, sizeof name, "u%d@x", i);
+        struct ledger_claim claim = {
+            .mailbox = name, .bytes = 1, .hold = &hold, .limit_bytes = LIMIT};
+        assert_int_equal(judge(ledger, &mailbox, &claim, 0), LEDGER_FITS);
+        assert_int_equal(hold.bytes, i < usual.mailboxes);
+    }
+    struct ledger_hold hold = {0};
+    come(ledger, &mailbox, 1, &hold, 2 * HOLD_MS);
+    assert_int_equal(hold.bytes, 1);
     ledger_free(&ledger);
 }
 
@@ -231,16 +314,16 @@ static void is_bounded(void **unused)
     (void)unused;
     struct ledger *ledger = ledger_new(&usual);
     struct mailbox mailbox = {.limit = LIMIT, .grace = GRACE};
-    int64_t hold = 0;
+    struct ledger_hold hold = {0};
     char name[32];
     come(ledger, &mailbox, 100, &hold, 0);
     for (int i = 0; i < 10000; i++) {
         snprintf(name, sizeof name, "u%d@x", i);
-        int64_t more = 0;
+        struct ledger_hold more = {0};
         struct ledger_claim claim = {
             .mailbox = name, .bytes = 7, .hold = &more, .limit_bytes = LIMIT};
         assert_int_equal(judge(ledger, &mailbox, &claim, i), LEDGER_FITS);
-        ledger_settle(ledger, name, more, i);
+        ledger_settle(ledger, name, &more, 7, i);
     }
     come(ledger, &mailbox, 1, &hold, 10000);
     assert_int_equal(mailbox.asked, 100 + 1 + GRACE + 100);
@@ -248,7 +331,7 @@ static void is_bounded(void **unused)
 }
 
 struct message {
-    int64_t hold;
+    struct ledger_hold hold;
     int64_t size;
     int64_t end_ms;     /* of the transaction */
     int64_t deliver_ms; /* -1: aborted */
@@ -260,12 +343,13 @@ enum { MESSAGES = 400 };
 /* Messages that come, are given up, or are delivered after a while, all at random: what was
  * accepted never finds the mailbox full, and nothing is refused for good that had room for
  * twice its size. */
-static void play(unsigned seed, int64_t lease_bytes)
+static void play(unsigned seed, int64_t lease_bytes, int64_t largest)
 {
     struct ledger_settings settings = usual;
     settings.lease_bytes = lease_bytes;
+    settings.question_bytes = largest;
     struct ledger *ledger = ledger_new(&settings);
-    struct mailbox mailbox = {.limit = LIMIT, .grace = GRACE};
+    struct mailbox mailbox = {.limit = LIMIT, .grace = GRACE, .largest = largest};
     static struct message messages[MESSAGES];
     int64_t under_way = 0;
     srandom(seed);
@@ -274,11 +358,11 @@ static void play(unsigned seed, int64_t lease_bytes)
             struct message *message = &messages[i];
             if (!message->is_over && !message->is_accepted && now >= message->end_ms) {
                 if (message->deliver_ms < 0) {
-                    ledger_release(ledger, "a@x", message->hold);
+                    ledger_release(ledger, "a@x", &message->hold);
                     under_way -= message->size;
                     message->is_over = true;
                 } else {
-                    ledger_settle(ledger, "a@x", message->hold, now);
+                    ledger_settle(ledger, "a@x", &message->hold, message->size, now);
                     message->is_accepted = true;
                 }
             }
@@ -312,7 +396,7 @@ static void play(unsigned seed, int64_t lease_bytes)
             }
         }
     }
-    assert_true(mailbox.usage > LIMIT * 9 / 10); /* it was filled */
+    assert_true(largest > 0 || mailbox.usage > LIMIT * 9 / 10); /* it was filled */
     ledger_free(&ledger);
 }
 
@@ -320,9 +404,11 @@ static void neither_bounces_nor_refuses_what_fits(void **unused)
 {
     (void)unused;
     for (unsigned seed = 0; seed < 60; seed++) {
-        play(seed, 0);
-        play(seed, 200);
-        play(seed, 5000);
+        for (int64_t lease = 0; lease < 5000; lease = lease * 8 + 100) {
+            play(seed, lease, 0);
+            play(seed, lease, 2 * GRACE); /* few questions are large enough */
+            play(seed, lease, 4 * GRACE);
+        }
     }
 }
 
@@ -340,7 +426,7 @@ static void *spend(void *argument)
     char own[16];
     snprintf(own, sizeof own, "u%d@x", spender->index);
     for (int i = 0; i < SPENDINGS; i++) {
-        int64_t hold = 0;
+        struct ledger_hold hold = {0};
         struct ledger_claim claim = {.mailbox = "a@x", .bytes = 1, .hold = &hold};
         if (ledger_take(spender->ledger, &claim, 0) == LEDGER_FITS) {
             atomic_fetch_add(spender->spent, 1);
@@ -349,7 +435,7 @@ static void *spend(void *argument)
         if (ledger_ask(spender->ledger, &other, 0) == LEDGER_ASK) {
             ledger_answer(spender->ledger, &other, i % 2 == 0, FULL, 0);
         }
-        ledger_settle(spender->ledger, own, 1, i);
+        ledger_settle(spender->ledger, own, &hold, 1, 0);
     }
     return NULL;
 }
@@ -363,7 +449,7 @@ static void lends_once_among_threads(void **unused)
     settings.lease_bytes = GRANTED;
     struct ledger *ledger = ledger_new(&settings);
     struct mailbox mailbox = {.limit = LIMIT * 1000, .grace = GRACE * 1000};
-    int64_t hold = 0;
+    struct ledger_hold hold = {0};
     come(ledger, &mailbox, 1, &hold, 0);
     atomic_long spent = 0;
     pthread_t threads[THREADS];
@@ -384,12 +470,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lends_what_dovecot_granted),
         cmocka_unit_test(holds_until_dovecot_has_counted),
+        cmocka_unit_test(forgets_what_stays_open),
         cmocka_unit_test(gives_a_released_lease_back),
         cmocka_unit_test(tells_busy_from_full),
         cmocka_unit_test(remembers_refusals),
         cmocka_unit_test(counts_its_own_once),
+        cmocka_unit_test(judges_two_deliveries_as_two),
         cmocka_unit_test(asks_no_more_than_dovecot_answers),
         cmocka_unit_test(is_bounded),
+        cmocka_unit_test(recovers_from_a_flood_of_mailboxes),
         cmocka_unit_test(neither_bounces_nor_refuses_what_fits),
         cmocka_unit_test(lends_once_among_threads),
     };
