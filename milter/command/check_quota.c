@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Asked about where Dovecot is said to have no bound. */
+enum { WITHOUT_BOUND = 64 << 20 };
+
 /* Another rule of that name may have other settings. */
 static bool is_in_use(const struct config *config)
 {
@@ -99,6 +102,29 @@ static void take_answer(struct quota_report *report, const struct quota_request 
     add_finding(findings, report, meaning);
 }
 
+/* What Foregate asks beyond a message must not meet a bound that it does not know. */
+static void check_largest(const struct config *config, struct quota_client *client,
+                          struct loop *loop, const struct quota_report *report,
+                          struct finding_list *findings)
+{
+    int64_t bytes = config_number(config, "quota.max_mail_size");
+    bytes = bytes > 0 ? bytes : WITHOUT_BOUND;
+    struct quota_request request;
+    quota_request_init(&request, client, report->account, bytes);
+    request_wait(loop, (struct request *[]){&request.request}, 1);
+    if (request.request.ok && request.result == QUOTA_OVER) {
+        finding_add_format(
+            findings, FINDING_WARNING, "quota-max-mail-size", "", 0,
+            "If the account is not nearly full, set quota.max_mail_size to what Dovecot "
+            "has: doveconf plugin/quota_max_mail_size (2.3), "
+            "doveconf quota_mail_size (2.4)",
+            "Dovecot takes a small message for %s, but none of %lld bytes: the account is "
+            "nearly full, or Dovecot's quota_max_mail_size is below quota.max_mail_size, "
+            "and mailboxes look busy that are not",
+            report->account, (long long)bytes);
+    }
+}
+
 static bool ask(const struct config *config, struct quota_report *report,
                 struct finding_list *findings, struct error *error)
 {
@@ -113,6 +139,9 @@ static bool ask(const struct config *config, struct quota_report *report,
         quota_request_init(&request, client, report->account, 1);
         request_wait(loop, (struct request *[]){&request.request}, 1);
         take_answer(report, &request, findings);
+        if (request.request.ok && request.result == QUOTA_FITS) {
+            check_largest(config, client, loop, report, findings);
+        }
         quota_client_free(&client);
         loop_stop(&loop);
         return true;

@@ -14,7 +14,7 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(SOURCE / "tests/milter"))
 
-from fake_quota import CLOSE, FULL, GARBAGE, SILENCE, FakeQuota  # noqa: E402
+from fake_quota import CLOSE, FULL, GARBAGE, SILENCE, FakeQuota, NoSizeAbove  # noqa: E402
 
 PROGRAM = os.environ.get("FOREGATE") or str(SOURCE / "build/dev/foregate")
 LIMIT = 60
@@ -422,9 +422,21 @@ class CheckQuota(CommandCase):
                 self.assertEqual(report, {"service": self.quota.service, "account": "alice@example.com",
                                           "answer": answer, "action": told})
                 self.assertEqual([finding["code"] for finding in findings], [code] if code else [])
-                # Once for each of the two runs, about the first account.
+                # For each of the two runs, about the first account; where there is room, for how much.
+                sizes = ["1", "10000000"] if answer == "fits" else ["1"]
                 self.assertEqual([(question["recipient"], question["size"]) for question in self.quota.questions],
-                                 [("alice@example.com", "1")] * 2)
+                                 [("alice@example.com", size) for size in sizes * 2])
+
+    def test_a_bound_that_is_not_known(self):
+        self.quota.default = NoSizeAbove(5_000_000)
+        report, (finding,) = self.report()
+        self.assertEqual(report["answer"], "fits")
+        self.assertEqual(finding["code"], "quota-max-mail-size")
+        self.assertIn("none of 10000000 bytes", finding["message"])
+        _, findings = self.report("-o", "quota.max_mail_size=5000000")
+        self.assertEqual(findings, [])
+        _, (finding,) = self.report("-o", "quota.max_mail_size=0")
+        self.assertIn(f"none of {64 << 20} bytes", finding["message"])
 
     def test_what_to_write_into_dovecot_cf(self):
         self.quota.default = "REJECT Unknown user"
