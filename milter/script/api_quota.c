@@ -21,6 +21,11 @@
 /* Sums of some thousands of it are no overflow. */
 static const lua_Integer most_bytes = INT64_C(1) << 48;
 
+struct check {
+    struct quota_admission admission; /* first */
+    struct ledger_hold brief;         /* where there is no message to hold it */
+};
+
 /* Explain shows how each answer came about. */
 static void note(const struct call *call, const struct quota_admission *admission,
                  const char *outcome)
@@ -44,6 +49,10 @@ static int answer(lua_State *L, const struct call *call, struct quota_admission 
     note(call, admission, ledger_outcome_name(admission->outcome));
     switch (admission->outcome) {
     case LEDGER_FITS:
+        if (call->stage_call->message == NULL) {
+            ledger_release(call->services->ledger, admission->claim.mailbox,
+                           admission->claim.hold);
+        }
         counter_add(COUNTER_QUOTA_LEASED, admission->claim.source == LEDGER_LEASE);
         lua_pushliteral(L, "fits");
         return 1;
@@ -86,8 +95,10 @@ static struct ledger_claim claim_of(const struct call *call, const char *mailbox
     const struct stage_call *stage = call->stage_call;
     const struct recipient *recipient = stage->recipient;
     const char *address = recipient != NULL ? recipient->address.key : NULL;
-    struct quota_share share =
-        quota_holds_share(stage->holds, mailbox, address, clock_monotonic_ms());
+    struct quota_share share = {0};
+    if (stage->holds != NULL) {
+        share = quota_holds_share(stage->holds, mailbox, address, clock_monotonic_ms());
+    }
     int64_t size = bytes + call->services->quota_overhead;
     int64_t wanted = size;
     if (recipient == NULL) {
@@ -113,7 +124,6 @@ static int quota_check(lua_State *L)
     luaL_argcheck(L, strlen(mailbox) == length, 1, "no mailbox has a NUL in its name");
     lua_Integer bytes = luaL_checkinteger(L, 2);
     luaL_argcheck(L, bytes >= 0, 2, "no size");
-    luaL_argcheck(L, stage->message != NULL, 1, "there is no message yet");
     lua_settop(L, 2);
     bytes = bytes > 0 ? bytes : 1;
     bytes = bytes < most_bytes ? bytes : most_bytes;
@@ -122,10 +132,15 @@ static int quota_check(lua_State *L)
         lua_pushliteral(L, "fits"); /* and is held already */
         return 1;
     }
-    struct quota_admission *admission = lua_newuserdatauv(L, sizeof *admission, 0);
+    struct check *check = lua_newuserdatauv(L, sizeof *check, 0);
+    struct quota_admission *admission = &check->admission;
     const struct recipient *recipient = stage->recipient;
-    claim.hold = quota_holds_add(stage->holds, stage->arena, mailbox, recipient,
-                                 recipient != NULL ? recipient->address.key : NULL);
+    check->brief = (struct ledger_hold){0};
+    claim.hold = &check->brief;
+    if (stage->message != NULL) {
+        claim.hold = quota_holds_add(stage->holds, stage->arena, mailbox, recipient,
+                                     recipient != NULL ? recipient->address.key : NULL);
+    }
     int timeout_ms = await_timeout_ms(call, call->services->quota_timeout_ms);
     if (quota_admission_init(admission, call->services->desk, &claim, timeout_ms)) {
         return answer(L, call, admission);

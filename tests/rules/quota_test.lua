@@ -310,6 +310,27 @@ test("a lease that is too small is asked about again, and renewed", function(t)
     t.asked{ "alice@example.com 2600", "alice@example.com 3800" }
 end)
 
+test("asked before there is a message, nothing is held", function(t)
+    t.rule("probe", [[return { name = "probe", connect = function()
+        local room = quota.check("alice@example.com", 5000)
+        if room ~= "fits" then return reject(550, "5.7.1", room) end
+    end }]])
+    local s = begin(t, { rules = "probe alias quota" }, { SIZE = 600 })
+    s:rcpt("alice@example.com"):is("continue")
+    t.asked{ "alice@example.com 5000", "alice@example.com 600" }
+end)
+
+test("of what another message holds, a mailbox with little room is busy", function(t)
+    local first = begin(t, nil, { SIZE = 600 })
+    t.quota["alice@example.com"] = 1700 -- below the limit, which leaves the grace of 1000 aside
+    first:rcpt("alice@example.com"):is("continue")
+    local second = t.session{}
+    second:mail("b@sender.example", { SIZE = 200 })
+    second:rcpt("alice@example.com"):is("defer", 452, "4.2.2", "Mailbox is busy")
+    first:mail("a@sender.example") -- gives up the message before
+    second:rcpt("alice@example.com"):is("continue")
+end)
+
 test("a failure grants nothing", function(t)
     local s = begin(t, { ["quota.lease"] = "1000" })
     t.quota["alice@example.com"] = "fails: no"
