@@ -23,8 +23,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct address address;
     struct error error = {0};
     if (address_parse(arena, typed, &rules, &address, &error) && !address.is_null) {
+        /* Each rewriting takes one source route off: behind one there may be another. */
         const char *again = address_complete(arena, address.external, &rules);
-        assert(strcmp(again, address.internal) == 0);
+        assert(address.external[0] == '@' || strcmp(again, address.internal) == 0);
         assert(strlen(address.base) + strlen(address.detail) == strlen(address.local_part));
         assert(address_split(address.local_part, rules.delimiters) == strlen(address.base));
         assert(address_domain_is_valid(address.domain));
