@@ -27,6 +27,7 @@ enum {
     LOGGED_FINDINGS = 50, /* of one reload */
     RENEW_MS = 10000,     /* between two renewals of spent states */
     RETRY_MS = 10000,     /* between two tries to load what failed */
+    DISTURBED_MAX = 5,    /* loads in a row, at once, since files changed during each */
 };
 
 struct reload {
@@ -38,6 +39,7 @@ struct reload {
     int64_t renew_ms;              /* not before: its states begin anew */
     bool directory_failed;         /* to be tried again without a change */
     int64_t retry_ms;              /* then */
+    int disturbed;                 /* loads in a row during which files changed */
     uint64_t fingerprint;          /* of the volume as it was last looked at, good or bad */
     struct dms_watch files;        /* as they were then */
     int wake;                      /* eventfd: the end */
@@ -138,7 +140,8 @@ static bool load_directory(struct reload *reload, bool is_new)
     struct error error = {0};
     struct arena *arena = arena_new();
     struct finding_list findings = {.arena = arena};
-    struct snapshot *snapshot = dms_load(reload->directory, &findings, &error);
+    struct snapshot *snapshot =
+        dms_load_watched(reload->directory, &reload->files, &findings, &error);
     bool loaded = snapshot != NULL;
     if (!loaded && is_new) {
         counter_add(COUNTER_RELOAD_ERRORS, 1);
@@ -226,6 +229,22 @@ static uint64_t settled_fingerprint(struct reload *reload, uint64_t first)
     return first;
 }
 
+/* Behind a load: a file that was changed during it, if only for a moment, is to be loaded
+ * again at once, even when it is as it was before. */
+static void check_load(struct reload *reload)
+{
+    uint64_t now = dms_fingerprint(reload->directory, &reload->files);
+    if (now == reload->fingerprint && !dms_was_disturbed(&reload->files)) {
+        reload->disturbed = 0;
+        return;
+    }
+    reload->directory_failed = true;
+    reload->disturbed++;
+    if (reload->disturbed <= DISTURBED_MAX) {
+        reload->retry_ms = 0;
+    }
+}
+
 /* What failed may have failed for a reason that leaves the contents as they were. */
 static void look_at_directory(struct reload *reload, bool always)
 {
@@ -241,10 +260,7 @@ static void look_at_directory(struct reload *reload, bool always)
     reload->fingerprint = fingerprint;
     reload->directory_failed = !load_directory(reload, is_new);
     reload->retry_ms = clock_monotonic_ms() + RETRY_MS;
-    if (dms_fingerprint(reload->directory, &reload->files) != fingerprint) {
-        reload->directory_failed = true; /* changed meanwhile: look again at once */
-        reload->retry_ms = 0;
-    }
+    check_load(reload);
 }
 
 static bool read_some(int descriptor)
@@ -327,8 +343,8 @@ static void close_all(const struct reload *reload)
 
 struct reload *reload_start(const struct config *config, const struct services *services,
                             const struct directory_settings *directory,
-                            struct current *current, uint64_t fingerprint,
-                            struct error *error)
+                            struct current *current, const struct dms_watch *files,
+                            uint64_t fingerprint, struct error *error)
 {
     struct reload *reload = calloc(1, sizeof *reload);
     if (reload == NULL) {
@@ -339,7 +355,9 @@ struct reload *reload_start(const struct config *config, const struct services *
     reload->directory = directory;
     reload->current = current;
     reload->generation = current_generation(current);
+    reload->files = *files;
     reload->fingerprint = fingerprint;
+    reload->directory_failed = dms_was_disturbed(files);
     reload->watch = watch_volume(directory->volume);
     reload->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     reload->signals = open_signals();

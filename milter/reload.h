@@ -13,11 +13,12 @@
 struct reload;
 
 /* config is what the program started with: its sources are read again for new rules. All
- * borrowed; process lifetime. */
+ * borrowed; process lifetime; but files, and fingerprint, are what was known of the volume
+ * when current was loaded. */
 struct reload *reload_start(const struct config *config, const struct services *services,
                             const struct directory_settings *directory,
-                            struct current *current, uint64_t fingerprint,
-                            struct error *error);
+                            struct current *current, const struct dms_watch *files,
+                            uint64_t fingerprint, struct error *error);
 
 /* A warning line each. */
 void reload_log_findings(const struct finding_list *findings);

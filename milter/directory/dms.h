@@ -27,10 +27,22 @@ struct snapshot *dms_read(const struct directory_settings *settings,
 
 enum { DMS_FILES = 7 };
 
-/* What is remembered of the files between two looks. Zeroed: nothing yet. */
+/* What is remembered of the files between two looks, and of the last load. Zeroed: nothing
+ * yet. */
 struct dms_watch {
     struct file_state files[DMS_FILES + 1];
+    struct file_mark loaded[DMS_FILES + 1];
 };
+
+/* dms_load that remembers which files it opened, also when it fails. */
+struct snapshot *dms_load_watched(const struct directory_settings *settings,
+                                  struct dms_watch *watch, struct finding_list *findings,
+                                  struct error *error);
+
+/* Did the load find other files than the look after it? A file that was away for a moment,
+ * or held something else, leaves no trace in contents that are compared before and after.
+ */
+bool dms_was_disturbed(const struct dms_watch *watch);
 
 /* A digest over the contents of the files dms_load would read; changes when
  * any of them does. Cheap enough to be asked every second. A missing file counts

@@ -76,6 +76,18 @@ bool file_open(const char *path, struct file *file, struct error *error)
     return true;
 }
 
+struct file_mark file_mark(const struct file *file)
+{
+    return (struct file_mark){
+        .status = file->opened, .exists = file->stream != NULL, .is_known = true};
+}
+
+bool file_is_other(const struct file_mark *mark, const struct file_state *state)
+{
+    return mark->is_known && (mark->exists != state->is_known ||
+                              (mark->exists && !same_state(&mark->status, &state->known)));
+}
+
 bool file_close(struct file *file)
 {
     if (file->stream == NULL) {

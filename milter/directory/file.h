@@ -30,6 +30,15 @@ bool file_close(struct file *file);
  * meanwhile or holds a NUL byte. */
 char *file_read_text(struct arena *arena, const char *path, struct error *error);
 
+/* What was found in a file's place when it was opened. Zeroed: not opened, or in vain. */
+struct file_mark {
+    struct stat status;
+    bool exists, is_known;
+};
+
+/* The mark of what file_open has just opened, or found missing. */
+struct file_mark file_mark(const struct file *file);
+
 /* What is remembered of a file between two looks. Zeroed: nothing yet. */
 struct file_state {
     struct stat known;
@@ -44,5 +53,8 @@ struct file_state {
 enum { FILE_REREAD_MS = 10000, FILE_RACE_MS = 3000 };
 
 uint64_t file_digest(const char *path, struct file_state *state);
+
+/* Was another file opened, or none, than the one that was looked at last? */
+bool file_is_other(const struct file_mark *mark, const struct file_state *state);
 
 #endif

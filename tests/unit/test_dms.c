@@ -250,6 +250,61 @@ static void fingerprint_follows_content(void **state)
 }
 
 /* What the third column of the accounts, and dovecot-quotas.cf over it, say of a limit. */
+static bool load_and_look(const struct volume *volume, struct dms_watch *watch)
+{
+    struct error error = {0};
+    struct snapshot *snapshot = dms_load_watched(&volume->settings, watch, NULL, &error);
+    bool loaded = snapshot != NULL;
+    snapshot_release(&snapshot);
+    return loaded;
+}
+
+/* A file that is away while others are read, and then back as it was. */
+static void notices_what_was_away_during_a_load(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"postfix-accounts.cf", "postfix-virtual.cf",
+                                        "dovecot-quotas.cf", "grants"};
+    struct volume volume;
+    char path[512];
+    char away[512];
+    volume_begin(&volume);
+    snprintf(path, sizeof path, "%s/grants", volume.path);
+    char *grants = strdup(path);
+    volume.settings.may_send_as = grants;
+    volume_write(&volume, "postfix-accounts.cf", "a@x.test|SECRET\n");
+    volume_write(&volume, "postfix-virtual.cf", "b@x.test a@x.test\n");
+    volume_write(&volume, "dovecot-quotas.cf", "a@x.test:1G\n");
+    volume_write(&volume, "grants", "a@x.test: *\n");
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        struct dms_watch watch = {0};
+        snprintf(path, sizeof path, "%s/%s", volume.path, files[i]);
+        snprintf(away, sizeof away, "%s/away", volume.path);
+        uint64_t before = dms_fingerprint(&volume.settings, &watch);
+        assert_int_equal(rename(path, away), 0);
+        bool required = i == 0 || i == 3;
+        assert_int_equal(load_and_look(&volume, &watch), !required);
+        assert_int_equal(rename(away, path), 0);
+        assert_true(dms_fingerprint(&volume.settings, &watch) == before);
+        assert_true(dms_was_disturbed(&watch));
+        assert_true(load_and_look(&volume, &watch));
+        assert_true(dms_fingerprint(&volume.settings, &watch) == before);
+        assert_false(dms_was_disturbed(&watch));
+    }
+    /* Another one in its place, for a moment. */
+    struct dms_watch watch = {0};
+    snprintf(path, sizeof path, "%s/postfix-virtual.cf", volume.path);
+    uint64_t before = dms_fingerprint(&volume.settings, &watch);
+    assert_int_equal(rename(path, away), 0);
+    volume_write(&volume, "postfix-virtual.cf", "c@x.test a@x.test\n");
+    assert_true(load_and_look(&volume, &watch));
+    assert_int_equal(rename(away, path), 0);
+    assert_true(dms_fingerprint(&volume.settings, &watch) == before);
+    assert_true(dms_was_disturbed(&watch));
+    free(grants);
+    volume_end(&volume);
+}
+
 static void reads_limits(void **state)
 {
     (void)state;
@@ -392,6 +447,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_text_file),
         cmocka_unit_test(reads_grants),
         cmocka_unit_test(fingerprint_follows_content),
+        cmocka_unit_test(notices_what_was_away_during_a_load),
         cmocka_unit_test(reads_limits),
         cmocka_unit_test(takes_the_delimiter_of_the_volume),
         cmocka_unit_test(reads_on_behind_errors),
