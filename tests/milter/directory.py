@@ -344,6 +344,44 @@ def delimiter_given():
         equal("not the new one", program.at_rcpt("<full-x@example.com>")[:3], "550")
 
 
+def opens_for_long(program, name):
+    """Wait until the program has the file open, for longer than a look at its contents takes."""
+    path = str(program.volume / name)
+    descriptors = f"/proc/{program.process.pid}/fd"
+
+    def is_open():
+        for descriptor in os.listdir(descriptors):
+            try:
+                if os.readlink(f"{descriptors}/{descriptor}") == path:
+                    return True
+            except FileNotFoundError:
+                pass
+        return False
+
+    wait_until(lambda: all(is_open() for _ in range(LONG_OPEN)), RELOAD_LIMIT, f"{name} is open")
+
+
+LONG_OPEN = 20  # looks in a row
+
+
+@case("a file that is away for a moment during a load is not missing for good")
+def away_during_load():
+    """Accounts are read before postfix-virtual.cf, and postfix-aliases.cf behind it."""
+    many = 60000
+    with Program(quota=quota, volume={
+            "postfix-accounts.cf": VOLUME["postfix-accounts.cf"] +
+            "".join(f"user{number}@example.com|{{PLAIN}}x\n" for number in range(many)),
+            "postfix-aliases.cf": "".join(f"name{number}: ok@example.com\n" for number in range(many))}) as program:
+        path = program.volume / "postfix-virtual.cf"
+        aside = program.directory / "aside"
+        program.write_volume("postfix-virtual.cf", with_alias("extra@example.com full@example.com"))
+        opens_for_long(program, "postfix-accounts.cf")
+        path.rename(aside)
+        opens_for_long(program, "postfix-aliases.cf")
+        aside.rename(path)
+        wait_until(lambda: program.at_rcpt("<extra@example.com>") == FULL, RELOAD_LIMIT, "the alias")
+
+
 @case("changes all the time while messages pass: each message sees one state")
 def changes_under_load():
     """Both of one pair of addresses exist, or both of the other; never one of each."""
