@@ -20,9 +20,10 @@
 #include <unistd.h>
 
 enum {
-    POLL_MS = 1000,     /* where inotify is silent, as on some bind mounts */
-    SETTLE_MS = 200,    /* a file that is being written: wait until it stays the same */
-    SETTLE_ROUNDS = 10, /* but not for ever: then it is read as it is */
+    POLL_MS = 500,     /* where inotify is silent, as on some bind mounts */
+    SETTLE_MS = 200,   /* a file that is being written: wait until it stays the same */
+    QUIET_MS = 1000,   /* for so long */
+    SETTLE_ROUNDS = 8, /* but not for ever: then it is read as it is */
     RETIRED = 16,
     LOGGED_FINDINGS = 50, /* of one reload */
     RENEW_MS = 10000,     /* between two renewals of spent states */
@@ -42,6 +43,7 @@ struct reload {
     int disturbed;                 /* loads in a row during which files changed */
     uint64_t fingerprint;          /* of the volume as it was last looked at, good or bad */
     struct dms_watch files;        /* as they were then */
+    struct dms_watch loaded;       /* as they were before the last load */
     int wake;                      /* eventfd: the end */
     int signals;                   /* signalfd: SIGUSR1 */
     int watch;                     /* inotify, or -1 */
@@ -132,6 +134,10 @@ static void log_changes(const struct snapshot *old, const struct snapshot *new)
         log_part(&line, changes[i].what, "changed", changes[i].changed);
     }
     log_end(&line);
+    if (snapshot_counts(old).accounts > 0 && snapshot_counts(new).accounts == 0) {
+        log_message(LOG_WARNING, "directory_empty",
+                    "no account is left: mail for all that were there is refused");
+    }
 }
 
 /* False: the last good one stays; said only when the contents are new. */
@@ -214,17 +220,27 @@ static void renew_spent(struct reload *reload)
     load_rules(reload, false);
 }
 
-/* Several writes to a file end in one reload, and a half-written file in none. */
+/* Nobody seems to be in the middle of writing a file: it did not change for a while, and
+ * does not end where it would only if there was more to come. */
+static bool is_settled(const struct reload *reload)
+{
+    return !dms_changed_within(&reload->files, QUIET_MS) &&
+           !dms_looks_cut(&reload->loaded, &reload->files);
+}
+
+/* Several writes to a file end in one reload. A file that is half written in its place is
+ * read as it is only when whoever writes it pauses for longer than this waits. */
 static uint64_t settled_fingerprint(struct reload *reload, uint64_t first)
 {
     for (int round = 0; round < SETTLE_ROUNDS && !atomic_load(&reload->stopping); round++) {
         struct pollfd wake = {.fd = reload->wake, .events = POLLIN};
         poll(&wake, 1, SETTLE_MS);
         uint64_t second = dms_fingerprint(reload->directory, &reload->files);
-        if (second == first) {
+        bool is_same = second == first;
+        first = second;
+        if (is_same && is_settled(reload)) {
             break;
         }
-        first = second;
     }
     return first;
 }
@@ -258,6 +274,7 @@ static void look_at_directory(struct reload *reload, bool always)
     }
     bool is_new = fingerprint != reload->fingerprint || always;
     reload->fingerprint = fingerprint;
+    reload->loaded = reload->files;
     reload->directory_failed = !load_directory(reload, is_new);
     reload->retry_ms = clock_monotonic_ms() + RETRY_MS;
     check_load(reload);
@@ -325,7 +342,7 @@ static int watch_volume(const char *volume)
     }
     if (watch < 0) {
         log_message(LOG_WARNING, "watch",
-                    "%s: no inotify (%s): looking every second instead", volume,
+                    "%s: no inotify (%s): looking twice a second instead", volume,
                     strerror(errno));
     }
     return watch;
@@ -355,7 +372,7 @@ struct reload *reload_start(const struct config *config, const struct services *
     reload->directory = directory;
     reload->current = current;
     reload->generation = current_generation(current);
-    reload->files = *files;
+    reload->files = reload->loaded = *files;
     reload->fingerprint = fingerprint;
     reload->directory_failed = dms_was_disturbed(files);
     reload->watch = watch_volume(directory->volume);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The thread that keeps rules and directory current: the directory when a file of it
- * changes (inotify where it works, and a look every second), rules and directory on
+ * changes (inotify where it works, and a look twice a second), rules and directory on
  * request. It builds aside and swaps; what is broken changes nothing and is said once. */
 #ifndef FOREGATE_RELOAD_H
 #define FOREGATE_RELOAD_H

@@ -265,6 +265,24 @@ struct snapshot *dms_load(const struct directory_settings *settings,
     return dms_load_watched(settings, &ignored, findings, error);
 }
 
+bool dms_changed_within(const struct dms_watch *watch, int64_t ms)
+{
+    size_t i = 0;
+    while (i <= DMS_FILES && !file_changed_within(&watch->files[i], ms)) {
+        i++;
+    }
+    return i <= DMS_FILES;
+}
+
+bool dms_looks_cut(const struct dms_watch *before, const struct dms_watch *watch)
+{
+    size_t i = 0;
+    while (i <= DMS_FILES && watch->files[i].end >= before->files[i].end) {
+        i++;
+    }
+    return i <= DMS_FILES;
+}
+
 bool dms_was_disturbed(const struct dms_watch *watch)
 {
     size_t i = 0;

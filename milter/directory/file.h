@@ -39,10 +39,15 @@ struct file_mark {
 /* The mark of what file_open has just opened, or found missing. */
 struct file_mark file_mark(const struct file *file);
 
+/* What a file comes to: nothing (it is empty, missing, unreadable), a last line that has no
+ * end, or whole lines. */
+enum file_end { FILE_END_NOTHING, FILE_END_OPEN, FILE_END_LINE };
+
 /* What is remembered of a file between two looks. Zeroed: nothing yet. */
 struct file_state {
     struct stat known;
     uint64_t digest; /* of its content, or of why there is none */
+    enum file_end end;
     int64_t read_ms; /* monotonic: when its content was read last */
     bool is_known;
     bool may_be_racing; /* it changed so shortly before that a change since may not show */
@@ -56,5 +61,8 @@ uint64_t file_digest(const char *path, struct file_state *state);
 
 /* Was another file opened, or none, than the one that was looked at last? */
 bool file_is_other(const struct file_mark *mark, const struct file_state *state);
+
+/* By its time of change, as the clock says now: that may be wrong, then it did not. */
+bool file_changed_within(const struct file_state *state, int64_t ms);
 
 #endif

@@ -227,6 +227,36 @@ def burst():
         holds("few reloads", len(loads(program, position)) <= 3, loads(program, position))
 
 
+@case("half a file, and the rest a moment later: nobody is missing meanwhile")
+def written_in_two_parts():
+    """The pauses are longer than a few ticks, and shorter than what is waited for."""
+    text = VOLUME["postfix-accounts.cf"]
+    more = "".join(f"more{number}@example.com|{{PLAIN}}x\n" for number in range(3))
+    # Behind a line; within one; with nothing in it yet.
+    for cut, pause in ((text.index("alice@"), 0.7), (text.index("alice@") + 3, 1.1), (0, 1.1)):
+        with Program(quota=quota) as program:
+            position = program.log_position
+            with open(program.volume / "postfix-accounts.cf", "w", encoding="ascii") as stream:
+                stream.write(text[:cut])
+                stream.flush()
+                time.sleep(pause)
+                stream.write(text[cut:] + more)
+            line = program.wait_log("directory_loaded", after=position, limit=SEEN_LIMIT)
+            holds("only the whole file was loaded", line and "accounts=10 accounts_added=3 " in line, line)
+
+
+@case("a reload that leaves no account is a warning")
+def all_accounts_gone():
+    with Program(quota=quota) as program:
+        position = program.log_position
+        put(program.volume / "postfix-accounts.cf", "")
+        holds("a warning", program.wait_log("^warning directory_empty", after=position, limit=SEEN_LIMIT))
+        position = program.log_position
+        put(program.volume / "postfix-accounts.cf", VOLUME["postfix-accounts.cf"])
+        holds("accounts", program.wait_log("directory_loaded accounts=7", after=position, limit=SEEN_LIMIT))
+        holds("no warning any more", not [line for line in program.lines[position:] if "directory_empty" in line])
+
+
 @case("lock files and other files are no change")
 def lock_files():
     with Program(quota=quota) as program:

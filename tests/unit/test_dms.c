@@ -305,6 +305,45 @@ static void notices_what_was_away_during_a_load(void **state)
     volume_end(&volume);
 }
 
+static void tells_what_looks_cut(void **state)
+{
+    (void)state;
+
+    static const struct {
+        const char *before, *after;
+        bool is_cut;
+    } cases[] = {
+        {"a\n", "a\nb\n", false}, {"a\nb\n", "a\n", false}, {"a\nb\n", "a\nb", true},
+        {"a\nb\n", "", true},     {"a", "b", false},        {"a", "", true},
+        {"", "a", false},         {"a", "a\n", false},      {"a\n", NULL, true},
+        {NULL, "a", false},       {"", NULL, false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct volume volume;
+        struct dms_watch before = {0};
+        struct dms_watch after = {0};
+        char path[512];
+        volume_begin(&volume);
+        volume_write(&volume, "postfix-accounts.cf", "a@x.test|SECRET\n");
+        snprintf(path, sizeof path, "%s/postfix-virtual.cf", volume.path);
+        if (cases[i].before != NULL) {
+            volume_write(&volume, "postfix-virtual.cf", cases[i].before);
+        }
+        dms_fingerprint(&volume.settings, &before);
+        unlink(path);
+        if (cases[i].after != NULL) {
+            volume_write(&volume, "postfix-virtual.cf", cases[i].after);
+        }
+        dms_fingerprint(&volume.settings, &after);
+        if (dms_looks_cut(&before, &after) != cases[i].is_cut) {
+            fail_msg("case %zu", i);
+        }
+        assert_true(dms_changed_within(&after, 60000));
+        volume_end(&volume);
+    }
+}
+
 static void reads_limits(void **state)
 {
     (void)state;
@@ -447,6 +486,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_text_file),
         cmocka_unit_test(reads_grants),
         cmocka_unit_test(fingerprint_follows_content),
+        cmocka_unit_test(tells_what_looks_cut),
         cmocka_unit_test(notices_what_was_away_during_a_load),
         cmocka_unit_test(reads_limits),
         cmocka_unit_test(takes_the_delimiter_of_the_volume),
