@@ -154,7 +154,9 @@ static char *split_line(struct snapshot *snapshot, struct arena *scratch, char *
     const char *at = strchr(text, '@');
     if (at == NULL || at == text || at[1] == '\0' || has_space(text) || may_hold_hash) {
         if (!may_hold_hash) { /* the scripts take its domain all the same */
-            dms_add_domains(snapshot, scratch, text, line);
+            dms_add_domains(snapshot, scratch, text, DMS_ACCOUNTS, line, findings);
+        } else {
+            dms_check_domain(at != NULL ? at + 1 : text, DMS_ACCOUNTS, line, findings);
         }
         finding_add(findings, FINDING_ERROR, "bad-account", DMS_ACCOUNTS, line,
                     "The login is not `name@domain` without blanks: the account cannot "
@@ -201,7 +203,7 @@ static void parse_account(struct snapshot *snapshot, struct arena *scratch,
         return;
     }
     check_login(snapshot, login, line->number, findings);
-    dms_add_domains(snapshot, scratch, login, line->number);
+    dms_add_domains(snapshot, scratch, login, DMS_ACCOUNTS, line->number, findings);
     const char *spelling = text_has_upper(login) ? login : "";
     if (!table_add(&snapshot->accounts, login, spelling, line->number)) {
         report_twin(snapshot, login, line->number, findings);

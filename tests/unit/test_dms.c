@@ -80,8 +80,8 @@ static void reads_volumes(void **state)
          NULL, NULL, "1 1 0 1 0 virtua:1!comment-in-value"},
         {"no bar", "a@x.test\n", NULL, NULL, NULL, "1 0 0 1 0 accoun:1!no-password"},
         {"hash without bar", "a@x.test:{S}SECRET\n{S}SECRET\n", NULL, NULL, NULL,
-         "0 0 0 0 0 accoun:1!no-password accoun:1!bad-account accoun:2!no-password "
-         "accoun:2!bad-account"},
+         "0 0 0 0 0 accoun:1!no-password accoun:1!domain-breaks-postfix "
+         "accoun:1!bad-account accoun:2!no-password accoun:2!bad-account"},
         {"no domain, blank before, blank within",
          "a|SECRET\n b@x.test|SECRET\nc @x.test|S\n", NULL, NULL, NULL,
          "0 0 0 2 0 accoun:1!bad-account accoun:2!bad-account accoun:3!bad-account"},
