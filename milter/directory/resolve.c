@@ -198,7 +198,7 @@ static void end_round(struct resolve *resolve)
 {
     struct sent_on *sent_on = resolve->sent_on;
     if (resolve->outcome.steps > OUTCOME_STEPS_MAX) {
-        finish_with_fault(resolve, FAULT_SIZE, resolve->asked,
+        finish_with_fault(resolve, FAULT_DEPTH, resolve->asked,
                           "the ways to its recipients take more than 200000 steps "
                           "altogether");
         return;

@@ -21,8 +21,8 @@ enum expansion_status { EXPANSION_OK, EXPANSION_UNKNOWN, EXPANSION_RELAY, EXPANS
 
 /* Why an expansion is in error. SYNTAX: where the address is routed to, there is no such
  * domain or local-part: Postfix says 501. LOOP: an address replaced 1000 times, or a cycle.
- * DEPTH: 20000 replacements in all, our own limit. SIZE: 1000 addresses, 1000 bytes of one
- * address, 1 MiB of one table value, or 200000 steps of all paths together. TABLE: an
+ * DEPTH: 20000 replacements in all, or 200000 steps of all paths together, our own limits.
+ * SIZE: 1000 addresses, 1000 bytes of one address, or 1 MiB of one table value. TABLE: an
  * unusable result, or a source that FAILED. Of what local aliases send on, Postfix would
  * put off delivery until it expires. */
 enum expansion_fault {

@@ -226,10 +226,10 @@ static void bounds_the_ways_of_a_chain(void **state)
         const char *second; /* target of each link: its own, or one for all */
         enum expansion_fault fault;
     } cases[] = {{400, "m%d@v.test", FAULT_NONE},
-                 {500, "m%d@v.test", FAULT_SIZE},
-                 {4000, "m%d@v.test", FAULT_SIZE},
+                 {500, "m%d@v.test", FAULT_DEPTH},
+                 {4000, "m%d@v.test", FAULT_DEPTH},
                  {400, "alice@example.com", FAULT_NONE},
-                 {4000, "alice@example.com", FAULT_SIZE}};
+                 {4000, "alice@example.com", FAULT_DEPTH}};
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct buffer virtual_aliases;
@@ -254,7 +254,7 @@ static void bounds_the_ways_of_a_chain(void **state)
             fail_msg("%d links: %s, %zu bytes", cases[i].links,
                      expansion_fault_name(expansion->fault), arena_used(arena));
         }
-        if (expansion->fault == FAULT_SIZE) {
+        if (expansion->fault == FAULT_DEPTH) {
             assert_non_null(strstr(expansion->fault_reason, "200000 steps"));
         }
         arena_free(&arena);
