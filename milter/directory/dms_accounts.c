@@ -78,7 +78,7 @@ static bool take_limit(const char *text, const char *name, char limit[LIMIT_BYTE
 }
 
 /* `*:storage=100M:messages=1000`; of parts about the same thing Dovecot takes the last. A
- * number alone is kibibytes in storage= and bytes in bytes=. */
+ * number alone is kibibytes in storage= and bytes in bytes=. False: it limits no bytes. */
 static bool take_rule(char *rule, char limit[LIMIT_BYTES])
 {
     bool found = false;
@@ -100,18 +100,22 @@ static bool take_rule(char *rule, char limit[LIMIT_BYTES])
 }
 
 /* The limit among Dovecot's extra fields, of 2.3 (quota_rule) or 2.4 (quota_storage_size);
- * the last one counts. */
+ * the last one counts. Of several rules only the last is one, whatever it says. */
 static bool find_limit(char *extra, char limit[LIMIT_BYTES])
 {
-    static const char rule[] = "userdb_quota_rule=*:";
+    static const char rule[] = "userdb_quota_rule=";
+    static const char all[] = "*:"; /* and not one folder */
     bool found = false;
     char *rest = NULL;
     for (char *word = strtok_r(extra, " \t", &rest); word != NULL;
          word = strtok_r(NULL, " \t", &rest)) {
-        bool is_rule = strncmp(word, rule, strlen(rule)) == 0;
-        found = (is_rule ? take_rule(word + strlen(rule), limit)
-                         : take_limit(word, "userdb_quota_storage_size=", limit)) ||
-                found;
+        if (strncmp(word, rule, strlen(rule)) == 0) {
+            char *what = word + strlen(rule);
+            found = strncmp(what, all, strlen(all)) == 0 &&
+                    take_rule(what + strlen(all), limit);
+        } else {
+            found = take_limit(word, "userdb_quota_storage_size=", limit) || found;
+        }
     }
     return found;
 }
