@@ -133,6 +133,10 @@ static void log_changes(const struct snapshot *old, const struct snapshot *new)
         log_part(&line, changes[i].what, "removed", changes[i].removed);
         log_part(&line, changes[i].what, "changed", changes[i].changed);
     }
+    const char *delimiters = snapshot_settings(new)->rules.delimiters;
+    if (strcmp(snapshot_settings(old)->rules.delimiters, delimiters) != 0) {
+        log_text(&line, "delimiter", delimiters);
+    }
     log_end(&line);
     if (snapshot_counts(old).accounts > 0 && snapshot_counts(new).accounts == 0) {
         log_message(LOG_WARNING, "directory_empty",

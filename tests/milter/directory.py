@@ -348,6 +348,23 @@ def volume_replaced():
         seen("<third@example.com>", lambda: put(path, with_alias("third@example.com full@example.com")))
 
 
+@case("the log says which delimiter counts when it changes")
+def delimiter_is_logged():
+    with directory_program() as program:
+        for name, text, said in (
+                ("postfix-main.cf", "recipient_delimiter = -\n", {"delimiter": "-"}),
+                ("may-send-as", "alice@example.com: *, ok@example.com\n", {"grants": "1", "grants_added": "1"}),
+                ("may-send-as", "alice@example.com: *, bob@example.com\n", {"grants": "1", "grants_changed": "1"}),
+                ("postfix-main.cf", "", {"delimiter": "+"})):
+            position = program.log_position
+            put((program.directory if name == "may-send-as" else program.volume) / name, text)
+            line = program.wait_log("directory_loaded", after=position, limit=SEEN_LIMIT)
+            found = {key: value for key, value in fields(line or "").items()
+                     if key == "delimiter" or (key.startswith("grants") and value != "0")}
+            equal(f"{name}: {text!r}", {key: found.get(key) for key in said}, said)
+            equal("no more than that", "delimiter" in found, "delimiter" in said)
+
+
 @case("a changed delimiter is for new messages")
 def delimiter_changed():
     with Program(quota=quota) as program, program.session() as session:
