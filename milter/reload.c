@@ -225,7 +225,7 @@ static void renew_spent(struct reload *reload)
 }
 
 /* Nobody seems to be in the middle of writing a file: it did not change for a while, and
- * does not end where it would only if there was more to come. */
+ * does not look cut off. */
 static bool is_settled(const struct reload *reload)
 {
     return !dms_changed_within(&reload->files, QUIET_MS) &&

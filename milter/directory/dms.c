@@ -277,7 +277,7 @@ bool dms_changed_within(const struct dms_watch *watch, int64_t ms)
 bool dms_looks_cut(const struct dms_watch *before, const struct dms_watch *watch)
 {
     size_t i = 0;
-    while (i <= DMS_FILES && watch->files[i].end >= before->files[i].end) {
+    while (i <= DMS_FILES && !file_looks_cut(&before->files[i], &watch->files[i])) {
         i++;
     }
     return i <= DMS_FILES;

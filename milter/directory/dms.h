@@ -42,8 +42,7 @@ struct snapshot *dms_load_watched(const struct directory_settings *settings,
 /* Did any of the files change so shortly ago? Whoever writes it may not have ended. */
 bool dms_changed_within(const struct dms_watch *watch, int64_t ms);
 
-/* Does one look as if it was cut off since: it had whole lines and ends within one, or had
- * something and is empty or missing? */
+/* Does one look as if it was cut off since? */
 bool dms_looks_cut(const struct dms_watch *before, const struct dms_watch *watch);
 
 /* Did the load find other files than the look after it? A file that was away for a moment,

@@ -198,6 +198,15 @@ static bool is_fresh(const struct timespec *changed)
     return is_near(changed, FILE_RACE_MS);
 }
 
+bool file_looks_cut(const struct file_state *before, const struct file_state *now)
+{
+    bool is_same = before->is_known && now->is_known &&
+                   before->known.st_dev == now->known.st_dev &&
+                   before->known.st_ino == now->known.st_ino;
+    return now->end < before->end ||
+           (is_same && now->known.st_size < before->known.st_size);
+}
+
 bool file_changed_within(const struct file_state *state, int64_t ms)
 {
     return state->is_known && is_near(&state->known.st_mtim, ms);

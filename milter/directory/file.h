@@ -62,6 +62,10 @@ uint64_t file_digest(const char *path, struct file_state *state);
 /* Was another file opened, or none, than the one that was looked at last? */
 bool file_is_other(const struct file_mark *mark, const struct file_state *state);
 
+/* Does it look as if it was cut off since, by somebody who is about to write it anew: it is
+ * the same file and shorter, or had whole lines and ends within one, or is gone? */
+bool file_looks_cut(const struct file_state *before, const struct file_state *now);
+
 /* By its time of change, as the clock says now: that may be wrong, then it did not. */
 bool file_changed_within(const struct file_state *state, int64_t ms);
 

@@ -233,7 +233,7 @@ def written_in_two_parts():
     text = VOLUME["postfix-accounts.cf"]
     more = "".join(f"more{number}@example.com|{{PLAIN}}x\n" for number in range(3))
     # Behind a line; within one; with nothing in it yet.
-    for cut, pause in ((text.index("alice@"), 0.7), (text.index("alice@") + 3, 1.1), (0, 1.1)):
+    for cut, pause in ((text.index("alice@"), 1.2), (text.index("alice@") + 3, 1.1), (0, 1.1)):
         with Program(quota=quota) as program:
             position = program.log_position
             with open(program.volume / "postfix-accounts.cf", "w", encoding="ascii") as stream:

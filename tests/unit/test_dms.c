@@ -311,37 +311,54 @@ static void tells_what_looks_cut(void **state)
 
     static const struct {
         const char *before, *after;
-        bool is_cut;
+        bool is_cut;       /* when it is written in its place */
+        bool other_is_cut; /* when another one is put there */
     } cases[] = {
-        {"a\n", "a\nb\n", false}, {"a\nb\n", "a\n", false}, {"a\nb\n", "a\nb", true},
-        {"a\nb\n", "", true},     {"a", "b", false},        {"a", "", true},
-        {"", "a", false},         {"a", "a\n", false},      {"a\n", NULL, true},
-        {NULL, "a", false},       {"", NULL, false},
+        {"a\n", "a\nb\n", false, false},
+        {"a\nb\n", "a\n", true, false},
+        {"a\nb\n", "c\nd\n", false, false},
+        {"a\nb\n", "a\nb", true, true},
+        {"a\n", "a\nb", true, true},
+        {"a\nb\n", "", true, true},
+        {"a", "b", false, false},
+        {"a", "", true, true},
+        {"", "a", false, false},
+        {"a", "a\n", false, false},
+        {"a\n", NULL, true, true},
+        {NULL, "a", false, false},
+        {"", NULL, false, false},
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct volume volume;
+    struct volume volume;
+    char path[512];
+    char other[512];
+    volume_begin(&volume);
+    snprintf(path, sizeof path, "%s/postfix-virtual.cf", volume.path);
+    snprintf(other, sizeof other, "%s/other", volume.path);
+    volume_write(&volume, "postfix-accounts.cf", "a@x.test|SECRET\n");
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof cases[0]; i++) {
         struct dms_watch before = {0};
         struct dms_watch after = {0};
-        char path[512];
-        volume_begin(&volume);
-        volume_write(&volume, "postfix-accounts.cf", "a@x.test|SECRET\n");
-        snprintf(path, sizeof path, "%s/postfix-virtual.cf", volume.path);
-        if (cases[i].before != NULL) {
-            volume_write(&volume, "postfix-virtual.cf", cases[i].before);
+        const char *name = i % 2 == 0 ? "postfix-virtual.cf" : "other";
+        unlink(path);
+        if (cases[i / 2].before != NULL) {
+            volume_write(&volume, "postfix-virtual.cf", cases[i / 2].before);
         }
         dms_fingerprint(&volume.settings, &before);
-        unlink(path);
-        if (cases[i].after != NULL) {
-            volume_write(&volume, "postfix-virtual.cf", cases[i].after);
+        if (cases[i / 2].after == NULL) {
+            unlink(path);
+        } else {
+            volume_write(&volume, name, cases[i / 2].after);
+            assert_int_equal(i % 2 == 0 ? 0 : rename(other, path), 0);
         }
         dms_fingerprint(&volume.settings, &after);
-        if (dms_looks_cut(&before, &after) != cases[i].is_cut) {
-            fail_msg("case %zu", i);
+        bool want = i % 2 == 0 ? cases[i / 2].is_cut : cases[i / 2].other_is_cut;
+        if (dms_looks_cut(&before, &after) != want) {
+            fail_msg("case %zu.%zu", i / 2, i % 2);
         }
         assert_true(dms_changed_within(&after, 60000));
-        volume_end(&volume);
     }
+    volume_end(&volume);
 }
 
 static void reads_limits(void **state)
