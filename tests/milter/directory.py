@@ -391,42 +391,65 @@ def delimiter_given():
         equal("not the new one", program.at_rcpt("<full-x@example.com>")[:3], "550")
 
 
-def opens_for_long(program, name):
-    """Wait until the program has the file open, for longer than a look at its contents takes."""
-    path = str(program.volume / name)
-    descriptors = f"/proc/{program.process.pid}/fd"
+def wait_for_load(program, name):
+    """Wait until the program is in the middle of loading the file: in small pieces, unlike a look at its contents."""
+    path = program.volume / name
+    process = f"/proc/{program.process.pid}"
+    size = path.stat().st_size
 
-    def is_open():
-        for descriptor in os.listdir(descriptors):
-            try:
-                if os.readlink(f"{descriptors}/{descriptor}") == path:
-                    return True
-            except FileNotFoundError:
-                pass
-        return False
+    def is_loaded(descriptor):
+        try:
+            if os.readlink(f"{process}/fd/{descriptor}") != str(path):
+                return False
+            with open(f"{process}/fdinfo/{descriptor}", encoding="ascii") as stream:
+                place = int(stream.readline().removeprefix("pos:"))
+        except FileNotFoundError:
+            return False
+        return 0 < place < size and place % LOOK_BYTES != 0
 
-    wait_until(lambda: all(is_open() for _ in range(LONG_OPEN)), RELOAD_LIMIT, f"{name} is open")
+    end = time.monotonic() + RELOAD_LIMIT
+    while not any(is_loaded(descriptor) for descriptor in os.listdir(f"{process}/fd")):  # no pause: it could be over
+        holds(f"{name} is loaded", time.monotonic() < end)
 
 
-LONG_OPEN = 20  # looks in a row
+LOOK_BYTES = 65536  # that a look reads at a time
+
+
+def large_volume():
+    """Accounts are read before postfix-virtual.cf, and postfix-aliases.cf behind it: both for long."""
+    many = 60000
+    return {"postfix-accounts.cf": VOLUME["postfix-accounts.cf"] +
+            "".join(f"user{number}@example.com|{{PLAIN}}x\n" for number in range(many)),
+            "postfix-virtual.cf": with_alias("extra@example.com full@example.com"),
+            "postfix-aliases.cf": "".join(f"name{number}: ok@example.com\n" for number in range(many))}
+
+
+def be_away_during_load(program):
+    path = program.volume / "postfix-virtual.cf"
+    aside = program.directory / "aside"
+    wait_for_load(program, "postfix-accounts.cf")
+    path.rename(aside)
+    wait_for_load(program, "postfix-aliases.cf")
+    aside.rename(path)
 
 
 @case("a file that is away for a moment during a load is not missing for good")
 def away_during_load():
-    """Accounts are read before postfix-virtual.cf, and postfix-aliases.cf behind it."""
-    many = 60000
-    with Program(quota=quota, volume={
-            "postfix-accounts.cf": VOLUME["postfix-accounts.cf"] +
-            "".join(f"user{number}@example.com|{{PLAIN}}x\n" for number in range(many)),
-            "postfix-aliases.cf": "".join(f"name{number}: ok@example.com\n" for number in range(many))}) as program:
-        path = program.volume / "postfix-virtual.cf"
-        aside = program.directory / "aside"
-        program.write_volume("postfix-virtual.cf", with_alias("extra@example.com full@example.com"))
-        opens_for_long(program, "postfix-accounts.cf")
-        path.rename(aside)
-        opens_for_long(program, "postfix-aliases.cf")
-        aside.rename(path)
+    with Program(quota=quota, volume={**large_volume(), "postfix-virtual.cf": ""}) as program:
+        program.write_volume("postfix-virtual.cf", large_volume()["postfix-virtual.cf"])
+        be_away_during_load(program)
         wait_until(lambda: program.at_rcpt("<extra@example.com>") == FULL, RELOAD_LIMIT, "the alias")
+
+
+@case("nor is one that is away for a moment during the start")
+def away_during_start():
+    with Program(quota=quota, volume=large_volume(), start=False) as program:
+        starter = threading.Thread(target=program.start)
+        starter.start()
+        wait_until(lambda: program.process, RELOAD_LIMIT, "the process")
+        be_away_during_load(program)
+        starter.join()
+        equal("the alias, at once", program.at_rcpt("<extra@example.com>"), FULL)
 
 
 @case("changes all the time while messages pass: each message sees one state")
