@@ -20,13 +20,15 @@
 #include <unistd.h>
 
 enum {
-    POLL_MS = 1000,     /* where inotify is silent, as on some bind mounts */
-    SETTLE_MS = 200,    /* a file that is being written: wait until it stays the same */
-    SETTLE_ROUNDS = 10, /* but not for ever: then it is read as it is */
+    POLL_MS = 500,     /* where inotify is silent, as on some bind mounts */
+    SETTLE_MS = 200,   /* a file that is being written: wait until it stays the same */
+    QUIET_MS = 1000,   /* for so long */
+    SETTLE_ROUNDS = 8, /* but not for ever: then it is read as it is */
     RETIRED = 16,
     LOGGED_FINDINGS = 50, /* of one reload */
     RENEW_MS = 10000,     /* between two renewals of spent states */
     RETRY_MS = 10000,     /* between two tries to load what failed */
+    DISTURBED_MAX = 5,    /* loads in a row, at once, since files changed during each */
 };
 
 struct reload {
@@ -38,8 +40,10 @@ struct reload {
     int64_t renew_ms;              /* not before: its states begin anew */
     bool directory_failed;         /* to be tried again without a change */
     int64_t retry_ms;              /* then */
+    int disturbed;                 /* loads in a row during which files changed */
     uint64_t fingerprint;          /* of the volume as it was last looked at, good or bad */
     struct dms_watch files;        /* as they were then */
+    struct dms_watch loaded;       /* as they were before the last load */
     int wake;                      /* eventfd: the end */
     int signals;                   /* signalfd: SIGUSR1 */
     int watch;                     /* inotify, or -1 */
@@ -129,7 +133,15 @@ static void log_changes(const struct snapshot *old, const struct snapshot *new)
         log_part(&line, changes[i].what, "removed", changes[i].removed);
         log_part(&line, changes[i].what, "changed", changes[i].changed);
     }
+    const char *delimiters = snapshot_settings(new)->rules.delimiters;
+    if (strcmp(snapshot_settings(old)->rules.delimiters, delimiters) != 0) {
+        log_text(&line, "delimiter", delimiters);
+    }
     log_end(&line);
+    if (snapshot_counts(old).accounts > 0 && snapshot_counts(new).accounts == 0) {
+        log_message(LOG_WARNING, "directory_empty",
+                    "no account is left: mail for all that were there is refused");
+    }
 }
 
 /* False: the last good one stays; said only when the contents are new. */
@@ -138,7 +150,8 @@ static bool load_directory(struct reload *reload, bool is_new)
     struct error error = {0};
     struct arena *arena = arena_new();
     struct finding_list findings = {.arena = arena};
-    struct snapshot *snapshot = dms_load(reload->directory, &findings, &error);
+    struct snapshot *snapshot =
+        dms_load_watched(reload->directory, &reload->files, &findings, &error);
     bool loaded = snapshot != NULL;
     if (!loaded && is_new) {
         counter_add(COUNTER_RELOAD_ERRORS, 1);
@@ -211,19 +224,45 @@ static void renew_spent(struct reload *reload)
     load_rules(reload, false);
 }
 
-/* Several writes to a file end in one reload, and a half-written file in none. */
+/* Nobody seems to be in the middle of writing a file: it did not change for a while, and
+ * does not look cut off. */
+static bool is_settled(const struct reload *reload)
+{
+    return !dms_changed_within(&reload->files, QUIET_MS) &&
+           !dms_looks_cut(&reload->loaded, &reload->files);
+}
+
+/* Several writes to a file end in one reload. A file that is half written in its place is
+ * read as it is only when whoever writes it pauses for longer than this waits. */
 static uint64_t settled_fingerprint(struct reload *reload, uint64_t first)
 {
     for (int round = 0; round < SETTLE_ROUNDS && !atomic_load(&reload->stopping); round++) {
         struct pollfd wake = {.fd = reload->wake, .events = POLLIN};
         poll(&wake, 1, SETTLE_MS);
         uint64_t second = dms_fingerprint(reload->directory, &reload->files);
-        if (second == first) {
+        bool is_same = second == first;
+        first = second;
+        if (is_same && is_settled(reload)) {
             break;
         }
-        first = second;
     }
     return first;
+}
+
+/* Behind a load: a file that was changed during it, if only for a moment, is to be loaded
+ * again at once, even when it is as it was before. */
+static void check_load(struct reload *reload)
+{
+    uint64_t now = dms_fingerprint(reload->directory, &reload->files);
+    if (now == reload->fingerprint && !dms_was_disturbed(&reload->files)) {
+        reload->disturbed = 0;
+        return;
+    }
+    reload->directory_failed = true;
+    reload->disturbed++;
+    if (reload->disturbed <= DISTURBED_MAX) {
+        reload->retry_ms = 0;
+    }
 }
 
 /* What failed may have failed for a reason that leaves the contents as they were. */
@@ -239,12 +278,10 @@ static void look_at_directory(struct reload *reload, bool always)
     }
     bool is_new = fingerprint != reload->fingerprint || always;
     reload->fingerprint = fingerprint;
+    reload->loaded = reload->files;
     reload->directory_failed = !load_directory(reload, is_new);
     reload->retry_ms = clock_monotonic_ms() + RETRY_MS;
-    if (dms_fingerprint(reload->directory, &reload->files) != fingerprint) {
-        reload->directory_failed = true; /* changed meanwhile: look again at once */
-        reload->retry_ms = 0;
-    }
+    check_load(reload);
 }
 
 static bool read_some(int descriptor)
@@ -309,7 +346,7 @@ static int watch_volume(const char *volume)
     }
     if (watch < 0) {
         log_message(LOG_WARNING, "watch",
-                    "%s: no inotify (%s): looking every second instead", volume,
+                    "%s: no inotify (%s): looking twice a second instead", volume,
                     strerror(errno));
     }
     return watch;
@@ -327,8 +364,8 @@ static void close_all(const struct reload *reload)
 
 struct reload *reload_start(const struct config *config, const struct services *services,
                             const struct directory_settings *directory,
-                            struct current *current, uint64_t fingerprint,
-                            struct error *error)
+                            struct current *current, const struct dms_watch *files,
+                            uint64_t fingerprint, struct error *error)
 {
     struct reload *reload = calloc(1, sizeof *reload);
     if (reload == NULL) {
@@ -339,7 +376,9 @@ struct reload *reload_start(const struct config *config, const struct services *
     reload->directory = directory;
     reload->current = current;
     reload->generation = current_generation(current);
+    reload->files = reload->loaded = *files;
     reload->fingerprint = fingerprint;
+    reload->directory_failed = dms_was_disturbed(files);
     reload->watch = watch_volume(directory->volume);
     reload->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     reload->signals = open_signals();

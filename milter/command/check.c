@@ -24,7 +24,8 @@ static const char help[] =
     "reports what is wrong with them: where, what will happen to mail, what to write "
     "instead. Asks the quota service about the first account.\n"
     "\n"
-    "  --json   one object: {\"findings\": [...], \"quota\": {...}}\n"
+    "  --json   one object: {\"findings\": [...], \"errors\": N, \"warnings\": N,\n"
+    "           \"quota\": {...}}\n"
     "\n"
     "Exit status: 0 nothing or warnings only, 1 an error, 2 the check itself failed.\n";
 
@@ -137,6 +138,13 @@ static json_t *finding_json(const struct finding *finding)
     return object;
 }
 
+/* Also those that are not shown. */
+static json_t *total_json(const struct finding_list *findings,
+                          enum finding_severity severity)
+{
+    return json_integer((json_int_t)finding_count(findings, severity));
+}
+
 static bool print_json(const struct finding_list *findings,
                        const struct quota_report *quota)
 {
@@ -146,6 +154,8 @@ static bool print_json(const struct finding_list *findings,
     }
     json_t *object = json_object();
     json_object_set_new(object, "findings", array);
+    json_object_set_new(object, "errors", total_json(findings, FINDING_ERROR));
+    json_object_set_new(object, "warnings", total_json(findings, FINDING_WARNING));
     json_object_set_new(object, "quota", quota_report_json(quota));
     return json_print(object);
 }

@@ -5,8 +5,9 @@
 
 #include <assert.h>
 
-/* Mailboxes with room spoken for at a time. */
-enum { MAILBOXES = 65536 };
+/* Mailboxes with room spoken for at a time; how often the directory is loaded when its
+ * files do not stand still. */
+enum { MAILBOXES = 65536, LOADS = 3 };
 
 static bool start_quota(struct parts *parts, const struct config *config,
                         struct error *error)
@@ -35,6 +36,29 @@ static bool start_quota(struct parts *parts, const struct config *config,
     return true;
 }
 
+/* What goes on changing is left to whoever reloads. */
+static struct snapshot *load_directory(struct parts *parts, struct finding_list *findings,
+                                       struct error *error)
+{
+    const struct directory_settings *directory = &parts->directory;
+    struct finding_list none = {0};
+    const struct finding_list before = findings != NULL ? *findings : none;
+    struct snapshot *snapshot = NULL;
+    uint64_t seen = dms_fingerprint(directory, &parts->files);
+    bool is_current = false;
+    for (int i = 0; i < LOADS && !is_current; i++) {
+        snapshot_release(&snapshot);
+        if (findings != NULL) {
+            *findings = before;
+        }
+        parts->fingerprint = seen;
+        snapshot = dms_load_watched(directory, &parts->files, findings, error);
+        seen = dms_fingerprint(directory, &parts->files);
+        is_current = seen == parts->fingerprint && !dms_was_disturbed(&parts->files);
+    }
+    return snapshot;
+}
+
 static bool start(struct parts *parts, struct config *config, struct finding_list *findings,
                   struct error *error)
 {
@@ -50,9 +74,7 @@ static bool start(struct parts *parts, struct config *config, struct finding_lis
                             &parts->trusted, error)) {
         return false;
     }
-    struct dms_watch watch = {0};
-    parts->fingerprint = dms_fingerprint(&parts->directory, &watch);
-    struct snapshot *snapshot = dms_load(&parts->directory, findings, error);
+    struct snapshot *snapshot = load_directory(parts, findings, error);
     if (snapshot == NULL) {
         return false;
     }

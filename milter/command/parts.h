@@ -8,6 +8,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/network.h"
+#include "directory/dms.h"
 #include "transaction.h"
 
 #include <stdint.h>
@@ -21,7 +22,8 @@ struct parts {
     struct services services;
     struct current *current;
     struct transaction_settings transactions;
-    uint64_t fingerprint; /* of the volume just before it was read */
+    uint64_t fingerprint;   /* of the volume just before it was read */
+    struct dms_watch files; /* as they were just behind that */
 };
 
 /* Declares the rules' options in config and checks it. Findings of the directory go to

@@ -124,7 +124,8 @@ static void print_mailbox(const struct resolution *resolution,
 {
     const char *limit = snapshot_limit(resolution->snapshot, recipient->mailbox);
     printf(" %s", printable(resolution, recipient->mailbox));
-    if (limit != NULL && strcmp(limit, "0") == 0) {
+    if (limit != NULL &&
+        snapshot_limit_bytes(resolution->snapshot, recipient->mailbox) < 0) {
         printf(", unlimited");
     } else if (limit != NULL) {
         printf(", limit %s", printable(resolution, limit));

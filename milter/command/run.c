@@ -146,7 +146,7 @@ static int serve(struct config *config)
     }
     static struct reload *reload;
     reload = reload_start(config, &parts.services, &parts.directory, parts.current,
-                          parts.fingerprint, &error);
+                          &parts.files, parts.fingerprint, &error);
     if (reload == NULL || !gateway_start(&error)) {
         reload_stop(&reload);
         parts_stop(&parts);

@@ -21,9 +21,10 @@ struct loader {
     struct snapshot *snapshot;
     struct file file; /* the open one */
     const char *name;
-    struct error error;  /* the first reason why it cannot be used */
-    bool failed;         /* the rest is still read, for findings */
-    const char *changed; /* a file that did while it was read, or NULL */
+    struct file_mark marks[DMS_FILES + 1]; /* of the files as they were opened */
+    struct error error;                    /* the first reason why it cannot be used */
+    bool failed;                           /* the rest is still read, for findings */
+    const char *changed;                   /* a file that did while it was read, or NULL */
 };
 
 static void fail(struct loader *loader, const char *code, const char *file, int line,
@@ -43,6 +44,16 @@ static void fail_reading(struct loader *loader, const struct error *error)
          "Until then the directory stays as it was when its files could be read");
 }
 
+/* Of a file in names; the one with permissions comes behind them. */
+static size_t place_of(const char *name)
+{
+    size_t i = 0;
+    while (i < DMS_FILES && strcmp(names[i], name) != 0) {
+        i++;
+    }
+    return i;
+}
+
 /* False when there is nothing to read, which is a failure only of a required file. */
 static bool open_path(struct loader *loader, const char *path, const char *name,
                       bool required)
@@ -50,6 +61,8 @@ static bool open_path(struct loader *loader, const char *path, const char *name,
     struct error error = {0};
     loader->name = name;
     bool opened = file_open(path, &loader->file, &error);
+    loader->marks[place_of(name)] =
+        opened ? file_mark(&loader->file) : (struct file_mark){0};
     if (opened && loader->file.stream == NULL && required) {
         opened = error_set(&error, ERROR_CONFIG,
                            "%s does not exist; create it or name another", path);
@@ -231,16 +244,52 @@ static void load_settled(struct loader *loader)
     snapshot_seal(loader->snapshot);
 }
 
-struct snapshot *dms_load(const struct directory_settings *settings,
-                          struct finding_list *findings, struct error *error)
+struct snapshot *dms_load_watched(const struct directory_settings *settings,
+                                  struct dms_watch *watch, struct finding_list *findings,
+                                  struct error *error)
 {
     struct loader loader = {.settings = settings, .findings = findings};
     load_settled(&loader);
+    memcpy(watch->loaded, loader.marks, sizeof watch->loaded);
     if (loader.failed) {
         *error = loader.error;
         snapshot_release(&loader.snapshot);
     }
     return loader.snapshot;
+}
+
+struct snapshot *dms_load(const struct directory_settings *settings,
+                          struct finding_list *findings, struct error *error)
+{
+    struct dms_watch ignored = {0};
+    return dms_load_watched(settings, &ignored, findings, error);
+}
+
+bool dms_changed_within(const struct dms_watch *watch, int64_t ms)
+{
+    size_t i = 0;
+    while (i <= DMS_FILES && !file_changed_within(&watch->files[i], ms)) {
+        i++;
+    }
+    return i <= DMS_FILES;
+}
+
+bool dms_looks_cut(const struct dms_watch *before, const struct dms_watch *watch)
+{
+    size_t i = 0;
+    while (i <= DMS_FILES && !file_looks_cut(&before->files[i], &watch->files[i])) {
+        i++;
+    }
+    return i <= DMS_FILES;
+}
+
+bool dms_was_disturbed(const struct dms_watch *watch)
+{
+    size_t i = 0;
+    while (i <= DMS_FILES && !file_is_other(&watch->loaded[i], &watch->files[i])) {
+        i++;
+    }
+    return i <= DMS_FILES;
 }
 
 struct snapshot *dms_read(const struct directory_settings *settings,

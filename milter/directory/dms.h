@@ -27,13 +27,31 @@ struct snapshot *dms_read(const struct directory_settings *settings,
 
 enum { DMS_FILES = 7 };
 
-/* What is remembered of the files between two looks. Zeroed: nothing yet. */
+/* What is remembered of the files between two looks, and of the last load. Zeroed: nothing
+ * yet. */
 struct dms_watch {
     struct file_state files[DMS_FILES + 1];
+    struct file_mark loaded[DMS_FILES + 1];
 };
 
+/* dms_load that remembers which files it opened, also when it fails. */
+struct snapshot *dms_load_watched(const struct directory_settings *settings,
+                                  struct dms_watch *watch, struct finding_list *findings,
+                                  struct error *error);
+
+/* Did any of the files change so shortly ago? Whoever writes it may not have ended. */
+bool dms_changed_within(const struct dms_watch *watch, int64_t ms);
+
+/* Does one look as if it was cut off since? */
+bool dms_looks_cut(const struct dms_watch *before, const struct dms_watch *watch);
+
+/* Did the load find other files than the look after it? A file that was away for a moment,
+ * or held something else, leaves no trace in contents that are compared before and after.
+ */
+bool dms_was_disturbed(const struct dms_watch *watch);
+
 /* A digest over the contents of the files dms_load would read; changes when
- * any of them does. Cheap enough to be asked every second. A missing file counts
+ * any of them does. Cheap enough to be asked twice a second. A missing file counts
  * as such, not as an error. */
 uint64_t dms_fingerprint(const struct directory_settings *settings,
                          struct dms_watch *watch);

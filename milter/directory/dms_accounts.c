@@ -78,7 +78,7 @@ static bool take_limit(const char *text, const char *name, char limit[LIMIT_BYTE
 }
 
 /* `*:storage=100M:messages=1000`; of parts about the same thing Dovecot takes the last. A
- * number alone is kibibytes in storage= and bytes in bytes=. */
+ * number alone is kibibytes in storage= and bytes in bytes=. False: it limits no bytes. */
 static bool take_rule(char *rule, char limit[LIMIT_BYTES])
 {
     bool found = false;
@@ -100,18 +100,22 @@ static bool take_rule(char *rule, char limit[LIMIT_BYTES])
 }
 
 /* The limit among Dovecot's extra fields, of 2.3 (quota_rule) or 2.4 (quota_storage_size);
- * the last one counts. */
+ * the last one counts. Of several rules only the last is one, whatever it says. */
 static bool find_limit(char *extra, char limit[LIMIT_BYTES])
 {
-    static const char rule[] = "userdb_quota_rule=*:";
+    static const char rule[] = "userdb_quota_rule=";
+    static const char all[] = "*:"; /* and not one folder */
     bool found = false;
     char *rest = NULL;
     for (char *word = strtok_r(extra, " \t", &rest); word != NULL;
          word = strtok_r(NULL, " \t", &rest)) {
-        bool is_rule = strncmp(word, rule, strlen(rule)) == 0;
-        found = (is_rule ? take_rule(word + strlen(rule), limit)
-                         : take_limit(word, "userdb_quota_storage_size=", limit)) ||
-                found;
+        if (strncmp(word, rule, strlen(rule)) == 0) {
+            char *what = word + strlen(rule);
+            found = strncmp(what, all, strlen(all)) == 0 &&
+                    take_rule(what + strlen(all), limit);
+        } else {
+            found = take_limit(word, "userdb_quota_storage_size=", limit) || found;
+        }
     }
     return found;
 }
@@ -154,7 +158,9 @@ static char *split_line(struct snapshot *snapshot, struct arena *scratch, char *
     const char *at = strchr(text, '@');
     if (at == NULL || at == text || at[1] == '\0' || has_space(text) || may_hold_hash) {
         if (!may_hold_hash) { /* the scripts take its domain all the same */
-            dms_add_domains(snapshot, scratch, text, line);
+            dms_add_domains(snapshot, scratch, text, DMS_ACCOUNTS, line, findings);
+        } else {
+            dms_check_domain(at != NULL ? at + 1 : text, DMS_ACCOUNTS, line, findings);
         }
         finding_add(findings, FINDING_ERROR, "bad-account", DMS_ACCOUNTS, line,
                     "The login is not `name@domain` without blanks: the account cannot "
@@ -201,7 +207,7 @@ static void parse_account(struct snapshot *snapshot, struct arena *scratch,
         return;
     }
     check_login(snapshot, login, line->number, findings);
-    dms_add_domains(snapshot, scratch, login, line->number);
+    dms_add_domains(snapshot, scratch, login, DMS_ACCOUNTS, line->number, findings);
     const char *spelling = text_has_upper(login) ? login : "";
     if (!table_add(&snapshot->accounts, login, spelling, line->number)) {
         report_twin(snapshot, login, line->number, findings);

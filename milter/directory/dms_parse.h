@@ -56,8 +56,13 @@ bool dms_parse_grants(struct snapshot *snapshot, FILE *stream, const char *file,
 
 /* Makes the domain of a name managed as the scripts do: `cut -d @ -f 2` takes what is
  * between its first two `@`, or all of a name without one, and Postfix reads the result as
- * words with commas or blanks between them. scratch is the caller's to reset. */
+ * words with commas or blanks between them. Some of them it takes for something else than
+ * domains. scratch is the caller's to reset. */
 void dms_add_domains(struct snapshot *snapshot, struct arena *scratch, const char *name,
-                     int line);
+                     const char *file, int line, struct finding_list *findings);
+
+/* Reports a domain of vhost that Postfix takes for something else. */
+void dms_check_domain(const char *domain, const char *file, int line,
+                      struct finding_list *findings);
 
 #endif

@@ -87,21 +87,49 @@ bool dms_parse_virtual(struct snapshot *snapshot, FILE *stream,
     return read;
 }
 
+/* In the list of virtual_mailbox_domains. Source: Postfix util/match_list.c. */
+static bool is_no_domain_to_postfix(const char *domain)
+{
+    return domain[0] == '/' || domain[0] == '!' || strchr(domain, ':') != NULL;
+}
+
+void dms_check_domain(const char *domain, const char *file, int line,
+                      struct finding_list *findings)
+{
+    if (is_no_domain_to_postfix(domain)) {
+        finding_add(
+            findings, FINDING_ERROR, "domain-breaks-postfix", file, line,
+            "docker-mailserver makes a mail domain of this line that Postfix takes "
+            "for a table (it holds a `:`), a file (it begins with `/`) or a "
+            "negation (`!`): mail for all domains is refused, or mail for some",
+            "Write a plain domain behind the @ and nothing right behind it: "
+            "info@example.com alice@example.com, or alice@example.com|{SCHEME}hash");
+    }
+}
+
+static void add_domain_word(struct snapshot *snapshot, const char *domain, const char *file,
+                            int line, struct finding_list *findings)
+{
+    if (table_add_new(&snapshot->domains, domain, "", line)) {
+        dms_check_domain(domain, file, line, findings);
+    }
+}
+
 void dms_add_domains(struct snapshot *snapshot, struct arena *scratch, const char *name,
-                     int line)
+                     const char *file, int line, struct finding_list *findings)
 {
     const char *at = strchr(name, '@');
     const char *words = at != NULL ? at + 1 : name;
     if (words[0] != '\0' && words[strcspn(words, "@, \t\r\n\v\f")] == '\0') {
-        table_add_new(&snapshot->domains, words, "", line); /* nearly all */
+        add_domain_word(snapshot, words, file, line, findings); /* nearly all */
         return;
     }
     words = arena_copy_bytes(scratch, words, strcspn(words, "@"));
     const char *word;
     size_t length;
     while (text_next_word(&words, &word, &length)) {
-        table_add_new(&snapshot->domains, arena_copy_bytes(scratch, word, length), "",
-                      line);
+        add_domain_word(snapshot, arena_copy_bytes(scratch, word, length), file, line,
+                        findings);
     }
 }
 
@@ -123,7 +151,7 @@ static void add_domain(struct snapshot *snapshot, struct arena *scratch,
     word[strcspn(word, " \t\r\v\f")] = '\0';
     size_t before = snapshot->domains.count;
     if (!names_no_domain(word)) {
-        dms_add_domains(snapshot, scratch, word, line->number);
+        dms_add_domains(snapshot, scratch, word, DMS_VIRTUAL, line->number, findings);
     }
     if (!indented) {
         return;

@@ -76,6 +76,18 @@ bool file_open(const char *path, struct file *file, struct error *error)
     return true;
 }
 
+struct file_mark file_mark(const struct file *file)
+{
+    return (struct file_mark){
+        .status = file->opened, .exists = file->stream != NULL, .is_known = true};
+}
+
+bool file_is_other(const struct file_mark *mark, const struct file_state *state)
+{
+    return mark->is_known && (mark->exists != state->is_known ||
+                              (mark->exists && !same_state(&mark->status, &state->known)));
+}
+
 bool file_close(struct file *file)
 {
     if (file->stream == NULL) {
@@ -130,7 +142,7 @@ char *file_read_text(struct arena *arena, const char *path, struct error *error)
 }
 
 /* False when reading failed. */
-static bool digest_content(int descriptor, uint64_t *sum)
+static bool digest_content(int descriptor, uint64_t *sum, enum file_end *end)
 {
     char chunk[CHUNK_BYTES];
     for (;;) {
@@ -142,11 +154,13 @@ static bool digest_content(int descriptor, uint64_t *sum)
             return got == 0;
         }
         *sum = hash_bytes(*sum, chunk, (size_t)got);
+        *end = chunk[got - 1] == '\n' ? FILE_END_LINE : FILE_END_OPEN;
     }
 }
 
-static uint64_t digest_of(const char *path)
+static uint64_t digest_of(const char *path, enum file_end *end)
 {
+    *end = FILE_END_NOTHING;
     struct stat status;
     struct error error = {0};
     int descriptor = open_file(path, &status, &error);
@@ -154,22 +168,48 @@ static uint64_t digest_of(const char *path)
         return hash_bytes(1, error.text, strlen(error.text));
     }
     uint64_t sum = 2;
-    if (!digest_content(descriptor, &sum)) {
+    if (!digest_content(descriptor, &sum, end)) {
         sum = hash_bytes(3, strerror(errno), strlen(strerror(errno)));
     }
     close(descriptor);
     return sum;
 }
 
+enum { AGE_SECONDS_MAX = 1000 };
+
+/* Is a time so near to now, on either side? It may be any number. */
+static bool is_near(const struct timespec *time, int64_t ms)
+{
+    struct timespec now;
+    int64_t seconds;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (__builtin_sub_overflow((int64_t)now.tv_sec, (int64_t)time->tv_sec, &seconds) ||
+        seconds > AGE_SECONDS_MAX || seconds < -AGE_SECONDS_MAX) {
+        return false;
+    }
+    int64_t age_ms = seconds * 1000 + (now.tv_nsec - time->tv_nsec) / 1000000;
+    return age_ms < ms && age_ms > -ms; /* the clock may be wrong */
+}
+
 /* A time of change so near to now that another change could leave it as it is: clocks of
  * file systems tick every few milliseconds, some every two seconds. */
 static bool is_fresh(const struct timespec *changed)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t age_ms = (now.tv_sec - changed->tv_sec) * INT64_C(1000) +
-                     (now.tv_nsec - changed->tv_nsec) / 1000000;
-    return age_ms < FILE_RACE_MS && age_ms > -FILE_RACE_MS; /* the clock may be wrong */
+    return is_near(changed, FILE_RACE_MS);
+}
+
+bool file_looks_cut(const struct file_state *before, const struct file_state *now)
+{
+    bool is_same = before->is_known && now->is_known &&
+                   before->known.st_dev == now->known.st_dev &&
+                   before->known.st_ino == now->known.st_ino;
+    return now->end < before->end ||
+           (is_same && now->known.st_size < before->known.st_size);
+}
+
+bool file_changed_within(const struct file_state *state, int64_t ms)
+{
+    return state->is_known && is_near(&state->known.st_mtim, ms);
 }
 
 uint64_t file_digest(const char *path, struct file_state *state)
@@ -182,7 +222,7 @@ uint64_t file_digest(const char *path, struct file_state *state)
         return state->digest;
     }
     state->may_be_racing = is_fresh(&now.st_ctim) || is_fresh(&now.st_mtim);
-    state->digest = digest_of(path);
+    state->digest = digest_of(path, &state->end);
     state->known = now;
     state->is_known = exists;
     state->read_ms = now_ms;

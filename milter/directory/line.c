@@ -21,14 +21,18 @@ void line_reader_deinit(struct line_reader *reader)
 /* Reads one physical line into a buffer of the reader; SIZE_MAX when there is none. */
 static size_t read_line(struct line_reader *reader, char **text, size_t *size)
 {
-    ssize_t got = reader->failed ? -1 : getline(text, size, reader->stream);
+    if (reader->failed || reader->holds_nul) {
+        return SIZE_MAX;
+    }
+    ssize_t got = getline(text, size, reader->stream);
     if (got < 0) {
+        reader->failed = !feof(reader->stream); /* no memory is no error of the stream */
         return SIZE_MAX;
     }
     reader->number++;
     size_t length = (size_t)got;
     if (strlen(*text) < length) {
-        reader->failed = true;
+        reader->holds_nul = true;
         return SIZE_MAX;
     }
     if (length > 0 && (*text)[length - 1] == '\n') {
@@ -128,10 +132,10 @@ bool line_has_comment(const char *value)
 
 bool line_reader_end(const struct line_reader *reader, struct error *error)
 {
-    if (ferror(reader->stream)) {
+    if (reader->failed || ferror(reader->stream)) {
         return error_set(error, ERROR_SYSTEM, "cannot be read");
     }
-    return !reader->failed ||
+    return !reader->holds_nul ||
            error_set(error, ERROR_CONFIG,
                      "line %d holds a NUL byte; write the file as text", reader->number);
 }

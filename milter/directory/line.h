@@ -16,8 +16,9 @@ struct line_reader {
     char *text;
     char *more;
     size_t text_size, more_size;
-    int number; /* of the physical line read last */
-    bool failed;
+    int number;  /* of the physical line read last */
+    bool failed; /* to read */
+    bool holds_nul;
 };
 
 struct line {

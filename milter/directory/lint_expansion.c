@@ -202,11 +202,14 @@ void lint_expansion(struct lint *lint, const struct lint_value *value, const cha
 {
     const struct expansion *expansion = lint_resolve(lint, internal);
     if (expansion == NULL || expansion->fault == FAULT_NONE ||
-        expansion->fault == FAULT_TABLE || find_loop(lint, internal, false) ||
-        find_loop(lint, internal, true)) {
+        expansion->fault == FAULT_TABLE || find_loop(lint, internal, false)) {
         return;
     }
+    /* Addresses that grow reach a limit of Postfix's before. */
     bool is_ours = expansion->fault == FAULT_DEPTH;
+    if (!is_ours && find_loop(lint, internal, true)) {
+        return;
+    }
     finding_add_format(
         lint->findings, FINDING_ERROR, "too-large", value->file, value->line,
         "Make the list shorter, or use a mailing list manager",

@@ -144,6 +144,43 @@ static void report(struct lint *lint, const struct pattern_rule *rule, const cha
     }
 }
 
+/* Does it match the same local-part in one of our domains? Also when that cannot be told.
+ */
+static bool matches_ours(struct lint *lint, const struct pattern_rule *rule,
+                         const char *sample)
+{
+    struct table_entry domain;
+    size_t cursor = 0;
+    while (lint->budget > 0 && table_next(&lint->snapshot->domains, &cursor, &domain)) {
+        const char *own = arena_format(lint->scratch, "%.*s@%s", (int)strcspn(sample, "@"),
+                                       sample, domain.key);
+        if (matches(lint, rule, own)) {
+            return true;
+        }
+    }
+    return lint->budget == 0;
+}
+
+/* Strangers are refused by the domain before anything else, and only accounts and
+ * postfix-virtual.cf make one. */
+static void check_domain(struct lint *lint, const struct pattern_rule *rule,
+                         const char *sample)
+{
+    const char *at = strrchr(sample, '@');
+    if (at == NULL || !address_is_plain(sample) || !is_foreign(lint, at + 1) ||
+        !matches(lint, rule, sample) || lint_domain(lint, sample) != LINT_FOREIGN ||
+        matches_ours(lint, rule, sample)) {
+        return;
+    }
+    finding_add_format(
+        lint->findings, FINDING_WARNING, "pattern-makes-no-domain", DMS_REGEXP, rule->line,
+        "If mail for them is to be taken, write one address of the domain into "
+        "postfix-virtual.cf, or add an account in it; else delete the pattern",
+        "The pattern matches addresses at %.200s, which is no domain of ours, and no "
+        "pattern makes it one: strangers who write to them are refused",
+        at + 1);
+}
+
 /* Often many rules have the same targets: nothing new in them when nothing was wrong. */
 struct last_result {
     const char *text;
@@ -196,8 +233,12 @@ void lint_patterns(struct lint *lint)
     int cursor = 0;
     while (pattern_table_next(patterns, &cursor, &rule)) {
         const char *sample = pattern_sample(lint->scratch, rule.expression);
-        report(lint, &rule, find_foreign(lint, &rule, sample, &probes),
-               find_foreign_domain(lint, &rule, sample), find_longer(lint, &rule, sample));
+        const char *foreign = find_foreign(lint, &rule, sample, &probes);
+        const char *domain = find_foreign_domain(lint, &rule, sample);
+        report(lint, &rule, foreign, domain, find_longer(lint, &rule, sample));
+        if (foreign == NULL && domain == NULL) {
+            check_domain(lint, &rule, sample);
+        }
         check_targets(lint, &rule, sample, &last);
         arena_reset(lint->scratch);
     }

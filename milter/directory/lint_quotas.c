@@ -31,6 +31,9 @@ struct quotas {
     size_t count, size;
 };
 
+/* Of a line of nothing but colons: so many of them are seen. */
+enum { PREFIXES_OF_A_LINE = 16 };
+
 /* An address of nothing but dots goes every way: it is given up. Steps that cost as much as
  * a look-up in a table. */
 enum { STEPS_MAX = 1000 * 1000, STEPS_A_LOOKUP = 8 };
@@ -78,13 +81,15 @@ static void add_line(struct lint *lint, struct quotas *quotas, const struct line
     added->limit = limit_of(lint->arena, line->text);
     added->text = text_fold_copy(lint->arena, line->text);
     added->number = line->number;
-    const char *colon = added->text;
-    while ((colon = strchr(colon, ':')) != NULL) {
+    const char *colon = strchr(added->text, ':');
+    for (int i = 0; i < PREFIXES_OF_A_LINE && colon != NULL; i++) {
+        /* No more of it is ever compared with an account. */
+        size_t length = (size_t)(colon - added->text);
+        length = length < ADDRESS_BYTES_MAX ? length : ADDRESS_BYTES_MAX;
         quotas->prefixes = arena_grow(lint->arena, quotas->prefixes, quotas->count,
                                       &quotas->size, sizeof *quotas->prefixes);
-        quotas->prefixes[quotas->count++] =
-            (struct prefix){colon, (size_t)(colon - added->text), added};
-        colon++;
+        quotas->prefixes[quotas->count++] = (struct prefix){colon, length, added};
+        colon = strchr(colon + 1, ':');
     }
 }
 

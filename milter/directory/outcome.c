@@ -6,11 +6,16 @@
 
 #include <string.h>
 
+static size_t count_steps(const struct slot_origin *origin)
+{
+    return origin != NULL ? origin->depth : 0;
+}
+
 /* Members of one list share the path to it. */
 static const struct via_step *copy_path(struct outcome *outcome,
                                         const struct slot_origin *origin, size_t *count)
 {
-    *count = origin != NULL ? origin->depth : 0;
+    *count = count_steps(origin);
     if (origin == outcome->known_origin) {
         return outcome->known_path;
     }
@@ -28,6 +33,10 @@ static const struct via_step *copy_path(struct outcome *outcome,
 
 void outcome_add(struct outcome *outcome, const struct ending *ending)
 {
+    if (ending->origin != outcome->counted_origin) {
+        outcome->counted_origin = ending->origin;
+        outcome->steps += count_steps(ending->origin);
+    }
     outcome->endings = arena_grow(outcome->arena, outcome->endings, outcome->count,
                                   &outcome->size, sizeof *outcome->endings);
     outcome->endings[outcome->count++] = *ending;
@@ -47,6 +56,12 @@ static void add_double(struct outcome *outcome, const char *internal,
 void outcome_add_doubles(struct outcome *outcome, const struct slots *slots)
 {
     for (size_t i = 0; i < slots->double_count; i++) {
+        const struct slot_origin *origin = slots->doubles[i].origin;
+        bool is_counted = i > 0 && origin == slots->doubles[i - 1].origin;
+        outcome->steps += is_counted ? 0 : count_steps(origin);
+    }
+    for (size_t i = 0; i < slots->double_count && outcome->steps <= OUTCOME_STEPS_MAX;
+         i++) {
         add_double(outcome, slots->doubles[i].internal, slots->doubles[i].origin);
     }
 }

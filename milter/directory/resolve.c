@@ -197,6 +197,12 @@ static void end_final_domain(struct resolve *resolve, enum domain_kind kind)
 static void end_round(struct resolve *resolve)
 {
     struct sent_on *sent_on = resolve->sent_on;
+    if (resolve->outcome.steps > OUTCOME_STEPS_MAX) {
+        finish_with_fault(resolve, FAULT_DEPTH, resolve->asked,
+                          "the ways to its recipients take more than 200000 steps "
+                          "altogether");
+        return;
+    }
     if (sent_on == NULL) {
         outcome_end(&resolve->outcome, &resolve->expansion);
         finish(resolve, resolve->expansion.status);

@@ -21,9 +21,10 @@ enum expansion_status { EXPANSION_OK, EXPANSION_UNKNOWN, EXPANSION_RELAY, EXPANS
 
 /* Why an expansion is in error. SYNTAX: where the address is routed to, there is no such
  * domain or local-part: Postfix says 501. LOOP: an address replaced 1000 times, or a cycle.
- * DEPTH: 20000 replacements in all, our own limit. SIZE: 1000 addresses, 1000 bytes of one
- * address, or 1 MiB of one table value. TABLE: an unusable result, or a source that FAILED.
- * Of what local aliases send on, Postfix would put off delivery until it expires. */
+ * DEPTH: 20000 replacements in all, or 200000 steps of all paths together, our own limits.
+ * SIZE: 1000 addresses, 1000 bytes of one address, or 1 MiB of one table value. TABLE: an
+ * unusable result, or a source that FAILED. Of what local aliases send on, Postfix would
+ * put off delivery until it expires. */
 enum expansion_fault {
     FAULT_NONE,
     FAULT_SYNTAX,

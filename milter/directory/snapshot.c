@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "directory/snapshot.h"
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "directory/snapshot_build.h"
 
@@ -205,6 +206,38 @@ static struct snapshot_change compare_patterns(size_t old, size_t new)
                                     .removed = old > new ? old - new : 0};
 }
 
+/* Of all permissions of a login, which are found in no order. */
+static uint64_t digest_grants(const struct table *grants, const char *login)
+{
+    struct table_entry grant;
+    uint64_t sum = 0;
+    bool found = table_find(grants, login, &grant);
+    while (found) {
+        sum += hash_bytes(1, grant.value, strlen(grant.value));
+        found = table_find_twin(grants, &grant);
+    }
+    return sum;
+}
+
+/* A login has several. */
+static struct snapshot_change compare_grants(const struct table *old,
+                                             const struct table *new)
+{
+    struct snapshot_change change = compare("grants", old, new);
+    struct table_entry grant;
+    struct table_entry first;
+    size_t cursor = 0;
+    change.changed = 0;
+    while (table_next(new, &cursor, &grant)) {
+        bool is_first = table_find(new, grant.key, &first) && first.place == grant.place;
+        if (is_first && table_find(old, grant.key, &first) &&
+            digest_grants(old, grant.key) != digest_grants(new, grant.key)) {
+            change.changed++;
+        }
+    }
+    return change;
+}
+
 void snapshot_compare(const struct snapshot *old, const struct snapshot *new,
                       struct snapshot_change changes[SNAPSHOT_CHANGES])
 {
@@ -215,6 +248,7 @@ void snapshot_compare(const struct snapshot *old, const struct snapshot *new,
     changes[3] = compare("local_aliases", &old->local_aliases, &new->local_aliases);
     changes[4] = compare("domains", &old->domains, &new->domains);
     changes[5] = compare("quotas", &old->limits, &new->limits);
+    changes[6] = compare_grants(&old->grants, &new->grants);
 }
 
 uint64_t snapshot_generation(const struct snapshot *snapshot)

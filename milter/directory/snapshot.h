@@ -66,9 +66,10 @@ struct snapshot_change {
     size_t added, removed, changed;
 };
 
-enum { SNAPSHOT_CHANGES = 6 };
+enum { SNAPSHOT_CHANGES = 7 };
 
-/* What is new in new. Patterns, which have no key, are only counted. */
+/* What is new in new. Patterns, which have no key, are only counted; grants are logins
+ * with permissions to send. */
 void snapshot_compare(const struct snapshot *old, const struct snapshot *new,
                       struct snapshot_change changes[SNAPSHOT_CHANGES]);
 

@@ -303,7 +303,10 @@ class Resolve(CommandCase):
 class Check(CommandCase):
     def findings(self, *arguments, **options):
         (object,) = self.objects(*arguments, "check", "--json", **options)
-        self.assertEqual(set(object), {"findings", "quota"})
+        self.assertEqual(set(object), {"findings", "errors", "warnings", "quota"})
+        for severity in ("error", "warning"):
+            shown = sum(finding["severity"] == severity for finding in object["findings"])
+            self.assertGreaterEqual(object[f"{severity}s"], shown)
         self.quota_report = object["quota"]
         for finding in object["findings"]:
             self.assertEqual(set(finding), {"severity", "code", "file", "line", "message", "remedy"})
@@ -325,6 +328,15 @@ class Check(CommandCase):
         text = self.foregate("check", status=1)
         self.assertIn(f"{self.config}:2: error: there is no option quota.timout [unknown-option]\n"
                       "    did you mean quota.timeout?\n", text)
+
+    def test_totals_count_what_is_not_shown(self):
+        self.write_volume({"postfix-virtual.cf": "".join(f"n{number}@example.com gone@example.com\n"
+                                                         for number in range(1200))})
+        (object,) = self.objects("check", "--json", status=1)
+        shown = [finding for finding in object["findings"] if finding["severity"] == "error"]
+        self.assertEqual((len(shown), object["errors"]), (1000, 1200))
+        self.assertEqual(object["warnings"], len(object["findings"]) - 1000)
+        self.assertIn(f"errors: 1200, warnings: {object['warnings']}\n", self.foregate("check", status=1))
 
     def test_an_option_names_an_address_that_nobody_has(self):
         self.write_volume({"postfix-virtual.cf": "team@example.com alice@example.com\n"})

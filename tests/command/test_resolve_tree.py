@@ -14,8 +14,9 @@ alice@example.com|{PLAIN}x
 bob@example.com|{PLAIN}x|userdb_quota_rule=*:storage=100M
 carol@example.com|{PLAIN}x|userdb_mail=mbox:~/mail
 admin@example.com|{PLAIN}x
+zero@example.com|{PLAIN}x
 """,
-    "dovecot-quotas.cf": "alice@example.com:10G\ncarol@example.com:0\n",
+    "dovecot-quotas.cf": "alice@example.com:10G\ncarol@example.com:0\nzero@example.com:0G\n",
     "postfix-virtual.cf": """\
 team@example.com alice@example.com, bob@gmail.example, ghost@example.com
 nested@example.com team@example.com, alice@example.com, carol@example.com, Alice@example.com
@@ -113,6 +114,8 @@ Admin+x@example.com: ok
   Admin+x@example.com: mailbox admin@example.com
 <carol@example.com>: ok
   carol@example.com: mailbox carol@example.com, unlimited
+zero@example.com: ok
+  zero@example.com: mailbox zero@example.com, unlimited
 """)
 
     def test_aliases_that_list_themselves(self):

@@ -239,6 +239,10 @@ static void check_model(struct arena *arena, const struct snapshot *snapshot,
         assert(expansion->status == status);
         return;
     }
+    if (expansion->fault == FAULT_DEPTH &&
+        strstr(expansion->fault_reason, "200000 steps") != NULL) {
+        return; /* a bound of our own, of which the model knows nothing */
+    }
     struct model_result result = model_expand(arena, snapshot, asked);
     assert((expansion->fault != FAULT_NONE) == result.fails);
     assert((expansion->fault == FAULT_TABLE) == (result.fails && result.by_table));

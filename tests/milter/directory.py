@@ -227,6 +227,36 @@ def burst():
         holds("few reloads", len(loads(program, position)) <= 3, loads(program, position))
 
 
+@case("half a file, and the rest a moment later: nobody is missing meanwhile")
+def written_in_two_parts():
+    """The pauses are longer than a few ticks, and shorter than what is waited for."""
+    text = VOLUME["postfix-accounts.cf"]
+    more = "".join(f"more{number}@example.com|{{PLAIN}}x\n" for number in range(3))
+    # Behind a line; within one; with nothing in it yet.
+    for cut, pause in ((text.index("alice@"), 1.2), (text.index("alice@") + 3, 1.1), (0, 1.1)):
+        with Program(quota=quota) as program:
+            position = program.log_position
+            with open(program.volume / "postfix-accounts.cf", "w", encoding="ascii") as stream:
+                stream.write(text[:cut])
+                stream.flush()
+                time.sleep(pause)
+                stream.write(text[cut:] + more)
+            line = program.wait_log("directory_loaded", after=position, limit=SEEN_LIMIT)
+            holds("only the whole file was loaded", line and "accounts=10 accounts_added=3 " in line, line)
+
+
+@case("a reload that leaves no account is a warning")
+def all_accounts_gone():
+    with Program(quota=quota) as program:
+        position = program.log_position
+        put(program.volume / "postfix-accounts.cf", "")
+        holds("a warning", program.wait_log("^warning directory_empty", after=position, limit=SEEN_LIMIT))
+        position = program.log_position
+        put(program.volume / "postfix-accounts.cf", VOLUME["postfix-accounts.cf"])
+        holds("accounts", program.wait_log("directory_loaded accounts=7", after=position, limit=SEEN_LIMIT))
+        holds("no warning any more", not [line for line in program.lines[position:] if "directory_empty" in line])
+
+
 @case("lock files and other files are no change")
 def lock_files():
     with Program(quota=quota) as program:
@@ -318,6 +348,23 @@ def volume_replaced():
         seen("<third@example.com>", lambda: put(path, with_alias("third@example.com full@example.com")))
 
 
+@case("the log says which delimiter counts when it changes")
+def delimiter_is_logged():
+    with directory_program() as program:
+        for name, text, said in (
+                ("postfix-main.cf", "recipient_delimiter = -\n", {"delimiter": "-"}),
+                ("may-send-as", "alice@example.com: *, ok@example.com\n", {"grants": "1", "grants_added": "1"}),
+                ("may-send-as", "alice@example.com: *, bob@example.com\n", {"grants": "1", "grants_changed": "1"}),
+                ("postfix-main.cf", "", {"delimiter": "+"})):
+            position = program.log_position
+            put((program.directory if name == "may-send-as" else program.volume) / name, text)
+            line = program.wait_log("directory_loaded", after=position, limit=SEEN_LIMIT)
+            found = {key: value for key, value in fields(line or "").items()
+                     if key == "delimiter" or (key.startswith("grants") and value != "0")}
+            equal(f"{name}: {text!r}", {key: found.get(key) for key in said}, said)
+            equal("no more than that", "delimiter" in found, "delimiter" in said)
+
+
 @case("a changed delimiter is for new messages")
 def delimiter_changed():
     with Program(quota=quota) as program, program.session() as session:
@@ -342,6 +389,67 @@ def delimiter_given():
         holds("said", program.wait_log("delimiter-mismatch", after=position, limit=SEEN_LIMIT))
         equal("the old one", program.at_rcpt("<full+x@example.com>"), FULL)
         equal("not the new one", program.at_rcpt("<full-x@example.com>")[:3], "550")
+
+
+def wait_for_load(program, name):
+    """Wait until the program is in the middle of loading the file: in small pieces, unlike a look at its contents."""
+    path = program.volume / name
+    process = f"/proc/{program.process.pid}"
+    size = path.stat().st_size
+
+    def is_loaded(descriptor):
+        try:
+            if os.readlink(f"{process}/fd/{descriptor}") != str(path):
+                return False
+            with open(f"{process}/fdinfo/{descriptor}", encoding="ascii") as stream:
+                place = int(stream.readline().removeprefix("pos:"))
+        except FileNotFoundError:
+            return False
+        return 0 < place < size and place % LOOK_BYTES != 0
+
+    end = time.monotonic() + RELOAD_LIMIT
+    while not any(is_loaded(descriptor) for descriptor in os.listdir(f"{process}/fd")):  # no pause: it could be over
+        holds(f"{name} is loaded", time.monotonic() < end)
+
+
+LOOK_BYTES = 65536  # that a look reads at a time
+
+
+def large_volume():
+    """Accounts are read before postfix-virtual.cf, and postfix-aliases.cf behind it: both for long."""
+    many = 60000
+    return {"postfix-accounts.cf": VOLUME["postfix-accounts.cf"] +
+            "".join(f"user{number}@example.com|{{PLAIN}}x\n" for number in range(many)),
+            "postfix-virtual.cf": with_alias("extra@example.com full@example.com"),
+            "postfix-aliases.cf": "".join(f"name{number}: ok@example.com\n" for number in range(many))}
+
+
+def be_away_during_load(program):
+    path = program.volume / "postfix-virtual.cf"
+    aside = program.directory / "aside"
+    wait_for_load(program, "postfix-accounts.cf")
+    path.rename(aside)
+    wait_for_load(program, "postfix-aliases.cf")
+    aside.rename(path)
+
+
+@case("a file that is away for a moment during a load is not missing for good")
+def away_during_load():
+    with Program(quota=quota, volume={**large_volume(), "postfix-virtual.cf": ""}) as program:
+        program.write_volume("postfix-virtual.cf", large_volume()["postfix-virtual.cf"])
+        be_away_during_load(program)
+        wait_until(lambda: program.at_rcpt("<extra@example.com>") == FULL, RELOAD_LIMIT, "the alias")
+
+
+@case("nor is one that is away for a moment during the start")
+def away_during_start():
+    with Program(quota=quota, volume=large_volume(), start=False) as program:
+        starter = threading.Thread(target=program.start)
+        starter.start()
+        wait_until(lambda: program.process, RELOAD_LIMIT, "the process")
+        be_away_during_load(program)
+        starter.join()
+        equal("the alias, at once", program.at_rcpt("<extra@example.com>"), FULL)
 
 
 @case("changes all the time while messages pass: each message sees one state")

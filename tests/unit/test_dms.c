@@ -80,8 +80,8 @@ static void reads_volumes(void **state)
          NULL, NULL, "1 1 0 1 0 virtua:1!comment-in-value"},
         {"no bar", "a@x.test\n", NULL, NULL, NULL, "1 0 0 1 0 accoun:1!no-password"},
         {"hash without bar", "a@x.test:{S}SECRET\n{S}SECRET\n", NULL, NULL, NULL,
-         "0 0 0 0 0 accoun:1!no-password accoun:1!bad-account accoun:2!no-password "
-         "accoun:2!bad-account"},
+         "0 0 0 0 0 accoun:1!no-password accoun:1!domain-breaks-postfix "
+         "accoun:1!bad-account accoun:2!no-password accoun:2!bad-account"},
         {"no domain, blank before, blank within",
          "a|SECRET\n b@x.test|SECRET\nc @x.test|S\n", NULL, NULL, NULL,
          "0 0 0 2 0 accoun:1!bad-account accoun:2!bad-account accoun:3!bad-account"},
@@ -250,6 +250,117 @@ static void fingerprint_follows_content(void **state)
 }
 
 /* What the third column of the accounts, and dovecot-quotas.cf over it, say of a limit. */
+static bool load_and_look(const struct volume *volume, struct dms_watch *watch)
+{
+    struct error error = {0};
+    struct snapshot *snapshot = dms_load_watched(&volume->settings, watch, NULL, &error);
+    bool loaded = snapshot != NULL;
+    snapshot_release(&snapshot);
+    return loaded;
+}
+
+/* A file that is away while others are read, and then back as it was. */
+static void notices_what_was_away_during_a_load(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"postfix-accounts.cf", "postfix-virtual.cf",
+                                        "dovecot-quotas.cf", "grants"};
+    struct volume volume;
+    char path[512];
+    char away[512];
+    volume_begin(&volume);
+    snprintf(path, sizeof path, "%s/grants", volume.path);
+    char *grants = strdup(path);
+    volume.settings.may_send_as = grants;
+    volume_write(&volume, "postfix-accounts.cf", "a@x.test|SECRET\n");
+    volume_write(&volume, "postfix-virtual.cf", "b@x.test a@x.test\n");
+    volume_write(&volume, "dovecot-quotas.cf", "a@x.test:1G\n");
+    volume_write(&volume, "grants", "a@x.test: *\n");
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        struct dms_watch watch = {0};
+        snprintf(path, sizeof path, "%s/%s", volume.path, files[i]);
+        snprintf(away, sizeof away, "%s/away", volume.path);
+        uint64_t before = dms_fingerprint(&volume.settings, &watch);
+        assert_int_equal(rename(path, away), 0);
+        bool required = i == 0 || i == 3;
+        assert_int_equal(load_and_look(&volume, &watch), !required);
+        assert_int_equal(rename(away, path), 0);
+        assert_true(dms_fingerprint(&volume.settings, &watch) == before);
+        assert_true(dms_was_disturbed(&watch));
+        assert_true(load_and_look(&volume, &watch));
+        assert_true(dms_fingerprint(&volume.settings, &watch) == before);
+        assert_false(dms_was_disturbed(&watch));
+    }
+    /* Another one in its place, for a moment. */
+    struct dms_watch watch = {0};
+    snprintf(path, sizeof path, "%s/postfix-virtual.cf", volume.path);
+    uint64_t before = dms_fingerprint(&volume.settings, &watch);
+    assert_int_equal(rename(path, away), 0);
+    volume_write(&volume, "postfix-virtual.cf", "c@x.test a@x.test\n");
+    assert_true(load_and_look(&volume, &watch));
+    assert_int_equal(rename(away, path), 0);
+    assert_true(dms_fingerprint(&volume.settings, &watch) == before);
+    assert_true(dms_was_disturbed(&watch));
+    free(grants);
+    volume_end(&volume);
+}
+
+static void tells_what_looks_cut(void **state)
+{
+    (void)state;
+
+    static const struct {
+        const char *before, *after;
+        bool is_cut;       /* when it is written in its place */
+        bool other_is_cut; /* when another one is put there */
+    } cases[] = {
+        {"a\n", "a\nb\n", false, false},
+        {"a\nb\n", "a\n", true, false},
+        {"a\nb\n", "c\nd\n", false, false},
+        {"a\nb\n", "a\nb", true, true},
+        {"a\n", "a\nb", true, true},
+        {"a\nb\n", "", true, true},
+        {"a", "b", false, false},
+        {"a", "", true, true},
+        {"", "a", false, false},
+        {"a", "a\n", false, false},
+        {"a\n", NULL, true, true},
+        {NULL, "a", false, false},
+        {"", NULL, false, false},
+    };
+
+    struct volume volume;
+    char path[512];
+    char other[512];
+    volume_begin(&volume);
+    snprintf(path, sizeof path, "%s/postfix-virtual.cf", volume.path);
+    snprintf(other, sizeof other, "%s/other", volume.path);
+    volume_write(&volume, "postfix-accounts.cf", "a@x.test|SECRET\n");
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof cases[0]; i++) {
+        struct dms_watch before = {0};
+        struct dms_watch after = {0};
+        const char *name = i % 2 == 0 ? "postfix-virtual.cf" : "other";
+        unlink(path);
+        if (cases[i / 2].before != NULL) {
+            volume_write(&volume, "postfix-virtual.cf", cases[i / 2].before);
+        }
+        dms_fingerprint(&volume.settings, &before);
+        if (cases[i / 2].after == NULL) {
+            unlink(path);
+        } else {
+            volume_write(&volume, name, cases[i / 2].after);
+            assert_int_equal(i % 2 == 0 ? 0 : rename(other, path), 0);
+        }
+        dms_fingerprint(&volume.settings, &after);
+        bool want = i % 2 == 0 ? cases[i / 2].is_cut : cases[i / 2].other_is_cut;
+        if (dms_looks_cut(&before, &after) != want) {
+            fail_msg("case %zu.%zu", i / 2, i % 2);
+        }
+        assert_true(dms_changed_within(&after, 60000));
+    }
+    volume_end(&volume);
+}
+
 static void reads_limits(void **state)
 {
     (void)state;
@@ -273,6 +384,12 @@ static void reads_limits(void **state)
         {"userdb_quota_rule=*:storage=2G:messages=1000", NULL, "2G", ""},
         {"userdb_quota_rule=*:messages=1000", NULL, NULL, ""},
         {"userdb_quota_rule=*:storage=2G userdb_quota_rule=*:bytes=3G", NULL, "3G", ""},
+        {"userdb_quota_rule=*:storage=5G userdb_quota_rule=*:messages=10", NULL, NULL, ""},
+        {"userdb_quota_rule=*:messages=10 userdb_quota_rule=*:storage=5G", NULL, "5G", ""},
+        {"userdb_quota_rule=*:storage=5G userdb_quota_rule=Trash:storage=1G", NULL, NULL,
+         ""},
+        {"userdb_quota_rule=*:storage=5G userdb_quota_rule2=*:messages=10", NULL, "5G", ""},
+        {"userdb_quota_rule=*:storage=x userdb_quota_rule=*:messages=10", NULL, NULL, ""},
         {"userdb_quota_rule=Trash:storage=+100M", NULL, NULL, ""},
         {"userdb_quota_rule2=*:storage=2G", NULL, NULL, ""},
         {"quota_rule=*:storage=2G", NULL, NULL, ""},
@@ -392,6 +509,8 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_text_file),
         cmocka_unit_test(reads_grants),
         cmocka_unit_test(fingerprint_follows_content),
+        cmocka_unit_test(tells_what_looks_cut),
+        cmocka_unit_test(notices_what_was_away_during_a_load),
         cmocka_unit_test(reads_limits),
         cmocka_unit_test(takes_the_delimiter_of_the_volume),
         cmocka_unit_test(reads_on_behind_errors),

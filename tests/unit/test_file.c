@@ -124,6 +124,65 @@ static void knows_when_a_change_could_hide(void **state)
     volume_end(&place.volume);
 }
 
+static void says_how_a_file_ends(void **state)
+{
+    (void)state;
+
+    static const struct {
+        const char *text;
+        enum file_end end;
+    } cases[] = {{"", FILE_END_NOTHING},
+                 {"\n", FILE_END_LINE},
+                 {"a", FILE_END_OPEN},
+                 {"a\nb", FILE_END_OPEN},
+                 {"a\r\nb\r\n", FILE_END_LINE}};
+
+    struct place place;
+    struct file_state watch = {0};
+    place_begin(&place);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_text(&place, cases[i].text);
+        file_digest(place.path, &watch);
+        assert_int_equal(watch.end, cases[i].end);
+    }
+    assert_int_equal(unlink(place.path), 0);
+    file_digest(place.path, &watch);
+    assert_int_equal(watch.end, FILE_END_NOTHING);
+    volume_end(&place.volume);
+}
+
+/* A clock that is wrong, or a time that somebody made up. */
+static void tells_what_changed_just_now(void **state)
+{
+    (void)state;
+
+    static const struct {
+        time_t age;
+        bool is_near;
+    } cases[] = {{0, true},
+                 {100, false},
+                 {-100, false},
+                 {INT64_C(1) << 40, false},
+                 {-(INT64_C(1) << 40), false}};
+
+    struct place place;
+    place_begin(&place);
+    write_text(&place, "one\n");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct file_state watch = {0};
+        set_age(place.path, cases[i].age);
+        file_digest(place.path, &watch);
+        assert_int_equal(file_changed_within(&watch, 50000), cases[i].is_near);
+    }
+    /* Not every file system keeps these. */
+    struct file_state watch = {.is_known = true};
+    watch.known.st_mtim.tv_sec = INT64_MAX;
+    assert_false(file_changed_within(&watch, 50000));
+    watch.known.st_mtim.tv_sec = INT64_MIN;
+    assert_false(file_changed_within(&watch, 50000));
+    volume_end(&place.volume);
+}
+
 static void digests_what_is_no_text_file(void **state)
 {
     (void)state;
@@ -253,6 +312,8 @@ int main(void)
         cmocka_unit_test(sees_what_size_and_mtime_hide),
         cmocka_unit_test(does_not_trust_for_ever),
         cmocka_unit_test(knows_when_a_change_could_hide),
+        cmocka_unit_test(says_how_a_file_ends),
+        cmocka_unit_test(tells_what_changed_just_now),
         cmocka_unit_test(digests_what_is_no_text_file),
         cmocka_unit_test(follows_links),
         cmocka_unit_test(opens_and_notices_changes),

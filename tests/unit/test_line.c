@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "text_stream.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,25 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+
+/* Lines until memory is out; negative: it never is. The reader's getline is this one, or is
+ * the next as the headers of glibc have it. */
+static int lines_left = -1;
+
+ssize_t __getdelim(char **text, size_t *size, int end, FILE *stream)
+{
+    if (lines_left == 0) {
+        errno = ENOMEM;
+        return -1;
+    }
+    lines_left -= lines_left > 0;
+    return getdelim(text, size, end, stream);
+}
+
+ssize_t getline(char **text, size_t *size, FILE *stream)
+{
+    return __getdelim(text, size, '\n', stream);
+}
 
 enum { HUGE_BYTES = 4 << 20, MANY_LINES = 20000 };
 
@@ -171,6 +191,33 @@ static void tells_when_reading_fails(void **state)
     fclose(stream);
 }
 
+/* Neither the end of the file nor a failure of the stream. */
+static void tells_when_memory_is_out(void **state)
+{
+    (void)state;
+    static const char text[] = "one\ntwo\n three\n";
+    for (int lines = 0; lines < 4; lines++) {
+        FILE *stream = bytes_stream(text, sizeof text - 1);
+        struct line_reader reader;
+        struct line line;
+        struct error error = {0};
+        line_reader_init(&reader, stream);
+        lines_left = lines;
+        while (line_next_logical(&reader, &line)) {
+        }
+        lines_left = -1;
+        /* At the end nothing is asked for. */
+        assert_int_equal(line_reader_end(&reader, &error), lines == 3);
+        assert_false(ferror(stream));
+        if (lines < 3) {
+            assert_string_equal(error.text, "cannot be read");
+            assert_false(line_next(&reader, &line)); /* and nothing more comes */
+        }
+        line_reader_deinit(&reader);
+        fclose(stream);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +226,7 @@ int main(void)
         cmocka_unit_test(joins_lines_as_postfix_does),
         cmocka_unit_test(reads_huge_lines),
         cmocka_unit_test(tells_when_reading_fails),
+        cmocka_unit_test(tells_when_memory_is_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

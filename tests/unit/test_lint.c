@@ -291,6 +291,19 @@ static void reports_limits_that_are_passed(void **state)
     assert_non_null(strstr(found->message, "more than 1000 steps"));
     assert_int_equal(count(findings, "loop", &found), 0);
 
+    /* What only Foregate refuses: eight hundred steps, and then to each of a list. */
+    char *longest = arena_alloc(arena, 801);
+    memset(longest, 'x', 800);
+    given = (struct given){.texts[VIRTUAL] = arena_format(
+                               arena, "all@x.test %s@x.test\nx@x.test %s\n%s", longest,
+                               make_lines(arena, "m#@x.test ", 300),
+                               make_lines(arena, "m#@x.test r#@remote.test\n", 300)),
+                           .texts[REGEXP] = "/^(x*)xx@x\\.test$/ ${1}x@x.test\n"};
+    findings = lint(arena, &given);
+    assert_int_equal(count(findings, "too-large", &found), 1);
+    assert_int_equal(found->line, 1);
+    assert_non_null(strstr(found->message, "200000 steps altogether: Foregate refuses"));
+
     given = (struct given){.texts[ALIASES] = make_lines(arena, "c#: c%\n", 30)};
     findings = lint(arena, &given);
     assert_int_equal(count(findings, "too-large", &found), 6);
@@ -387,6 +400,28 @@ static void is_fast_enough(void **state)
     arena_free(&arena);
 }
 
+/* Texts in front of colons that are alike for long. */
+static void sorts_lines_of_colons(void **state)
+{
+    (void)state;
+
+    enum { COLONS = 200000, LINES = 4000 };
+    struct arena *arena = arena_new();
+    const struct finding *found = NULL;
+    char *colons = arena_alloc(arena, COLONS + 1);
+    memset(colons, ':', COLONS);
+    struct given given = {.texts[QUOTAS] = arena_format(
+                              arena, "%s\nlalice@x.test:1G\n%s", colons,
+                              make_lines(arena, "::::::::::::::::::::::::::::#\n", LINES))};
+    assert_int_equal(count(lint(arena, &given), "quota-of-another", &found), 1);
+    assert_int_equal(found->line, 2);
+    memset(colons, 'a', COLONS);
+    given.texts[QUOTAS] = arena_format(arena, "%s:1G\n%salice@x.test:1G\n", colons, colons);
+    assert_int_equal(count(lint(arena, &given), "quota-of-another", &found), 1);
+    assert_int_equal(found->line, 2);
+    arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +432,7 @@ int main(void)
         cmocka_unit_test(keeps_some_of_each_kind),
         cmocka_unit_test(ends_when_its_budget_is_spent),
         cmocka_unit_test(is_fast_enough),
+        cmocka_unit_test(sorts_lines_of_colons),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,6 +215,55 @@ static void is_bounded(void **state)
     buffer_deinit(&aliases);
 }
 
+/* Each alias has a target of its own and leads on to the next: the ways to all of them grow
+ * with the square of their number. */
+static void bounds_the_ways_of_a_chain(void **state)
+{
+    (void)state;
+
+    static const struct {
+        int links;
+        const char *second; /* target of each link: its own, or one for all */
+        enum expansion_fault fault;
+    } cases[] = {{400, "m%d@v.test", FAULT_NONE},
+                 {500, "m%d@v.test", FAULT_DEPTH},
+                 {4000, "m%d@v.test", FAULT_DEPTH},
+                 {400, "alice@example.com", FAULT_NONE},
+                 {4000, "alice@example.com", FAULT_DEPTH}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct buffer virtual_aliases;
+        struct buffer aliases;
+        buffer_init(&virtual_aliases, FILE_BYTES);
+        buffer_init(&aliases, FILE_BYTES);
+        for (int j = 0; j < cases[i].links; j++) {
+            buffer_append_format(&aliases, "n%d: v%d@v.test\n", j, j);
+            buffer_append_format(&virtual_aliases, "v%d@v.test n%d@localhost, ", j, j + 1);
+            if (strchr(cases[i].second, '%') != NULL) {
+                buffer_append_format(&virtual_aliases, "m%d@v.test\n", j);
+            } else {
+                buffer_append_format(&virtual_aliases, "%s\n", cases[i].second);
+            }
+        }
+        struct volume volume;
+        struct arena *arena = arena_new();
+        struct snapshot *snapshot = load(&volume, virtual_aliases.data, aliases.data);
+        const struct expansion *expansion =
+            resolve_text(arena, "n0@localhost", snapshot, &volume);
+        if (expansion->fault != cases[i].fault || arena_used(arena) > ARENA_BYTES) {
+            fail_msg("%d links: %s, %zu bytes", cases[i].links,
+                     expansion_fault_name(expansion->fault), arena_used(arena));
+        }
+        if (expansion->fault == FAULT_DEPTH) {
+            assert_non_null(strstr(expansion->fault_reason, "200000 steps"));
+        }
+        arena_free(&arena);
+        snapshot_release(&snapshot);
+        buffer_deinit(&virtual_aliases);
+        buffer_deinit(&aliases);
+    }
+}
+
 static void a_failed_source_is_no_answer(void **state)
 {
     (void)state;
@@ -233,6 +282,7 @@ int main(void)
         cmocka_unit_test(names_the_alias_without_target),
         cmocka_unit_test(takes_an_address_once_at_each_depth),
         cmocka_unit_test(is_bounded),
+        cmocka_unit_test(bounds_the_ways_of_a_chain),
         cmocka_unit_test(a_failed_source_is_no_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,6 +61,15 @@ static void tells_what_changed(void **state)
          " local_aliases=1+0-1~1"},
         {"quotas", "dovecot-quotas.cf", "a@x.test:1G\n", "a@x.test:2G\n",
          " quotas=1+0-0~1"},
+        {"a permission", "grants", "", "a@x.test: *\n", " grants=1+1-0~0"},
+        {"another one", "grants", "a@x.test: *\n", "a@x.test: @y.test\n",
+         " grants=1+0-0~1"},
+        {"one more", "grants", "a@x.test: b@y.test\nc@x.test: *\n",
+         "a@x.test: b@y.test, @z.test\nc@x.test: *\n", " grants=2+0-0~1"},
+        {"the last of several", "grants", "a@x.test: b@y.test, c@y.test\n",
+         "a@x.test: b@y.test, d@y.test\n", " grants=1+0-0~1"},
+        {"one less", "grants", "a@x.test: b@y.test, c@y.test\nb@x.test: *\n",
+         "a@x.test: b@y.test\n", " grants=1+0-1~1"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -69,6 +78,10 @@ static void tells_what_changed(void **state)
         struct arena *arena = arena_new();
         volume_begin(&volume);
         volume_write(&volume, "postfix-accounts.cf", "a@x.test|h\n");
+        char grants[512];
+        snprintf(grants, sizeof grants, "%s/grants", volume.path);
+        volume_write(&volume, "grants", "");
+        volume.settings.may_send_as = grants;
         volume_write(&volume, cases[i].file, cases[i].before);
         struct snapshot *old = dms_load(&volume.settings, NULL, &error);
         volume_write(&volume, cases[i].file, cases[i].after);
