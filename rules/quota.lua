@@ -33,15 +33,18 @@ local function is_exempt(session, settings)
     return session:in_networks(settings.exempt_networks)
 end
 
--- { [mailbox] = { room =, text = } } of all mailboxes, asked side by side. The second result is the
--- reason when at least one could not be told.
+-- { [mailbox] = { room =, text = } } of all mailboxes, asked side by side; nothing when all have room,
+-- as nearly always. The second result is the reason when at least one could not be told.
 local function ask(mailboxes, bytes)
     if #mailboxes == 1 then -- most; spares a coroutine
         local room, text = quota.check(mailboxes[1], bytes)
+        if room == "fits" then
+            return nil
+        end
         return { [mailboxes[1]] = { room = room, text = text } },
             not room and mailboxes[1] .. ": " .. text or nil
     end
-    local answers, failure = {}, nil
+    local answers, failure, all_fit = {}, nil, true
     for first = 1, #mailboxes, SIDE_BY_SIDE do
         local questions = {}
         for i = first, math.min(first + SIDE_BY_SIDE - 1, #mailboxes) do
@@ -53,9 +56,10 @@ local function ask(mailboxes, bytes)
                 failure = failure or mailbox .. ": " .. text
             end
             answers[mailbox] = { room = room, text = text }
+            all_fit = all_fit and room == "fits"
         end
     end
-    return answers, failure
+    return not all_fit and answers or nil, failure
 end
 
 local function mailboxes_of(expansion, list, seen)
@@ -144,7 +148,9 @@ local function rcpt(session, message, recipient, settings)
         return nil
     end
     local answers, failure = ask(mailboxes, message.declared_bytes or 1)
-    if failure then
+    if not answers then
+        return nil
+    elseif failure then
         local verdict = service_away(failure, settings)
         if verdict then
             return verdict
@@ -197,7 +203,9 @@ local function check_size(message, settings)
         return nil
     end
     local answers, failure = ask(mailboxes, message.size_bytes)
-    if failure then
+    if not answers then
+        return nil
+    elseif failure then
         local verdict = service_away(failure, settings)
         if verdict then
             return verdict
@@ -234,7 +242,7 @@ local function obstacle(expansion, bytes, settings)
         end
     end
     local answers, failure = ask(mailboxes_of(expansion, {}, {}), bytes)
-    for mailbox, answer in pairs(answers) do
+    for mailbox, answer in pairs(answers or {}) do
         if answer.room and answer.room ~= "fits" then
             return mailbox .. " is " .. answer.room .. ": " .. answer.text
         end

@@ -38,14 +38,23 @@ local function addresses(recipients)
     return list
 end
 
+local function has_unknown(recipients)
+    for _, member in ipairs(recipients) do
+        if member.class == "unknown" then
+            return true
+        end
+    end
+    return false
+end
+
 local function dangling_members(recipient, expansion, settings)
+    if not has_unknown(expansion.recipients) then
+        return nil
+    end
     local known, unknown = {}, {}
     for _, member in ipairs(expansion.recipients) do
         local list = member.class == "unknown" and unknown or known
         list[#list + 1] = member
-    end
-    if #unknown == 0 then
-        return nil
     end
     local names = table.concat(addresses(unknown), " ")
     if #known == 0 or settings.group == "any" then
