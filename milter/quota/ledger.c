@@ -339,10 +339,13 @@ static int64_t wanted_lease(const struct ledger *ledger, const struct ledger_cla
     return limit > 0 ? smaller(wanted, limit / LEASE_PART) : wanted;
 }
 
-/* Whether questions show that all that is on its way stays below the limit. */
+/* Whether questions show that all that is on its way stays below the limit, if there is
+ * one.
+ */
 static bool can_be_shown(const struct ledger *ledger, const struct ledger_claim *claim)
 {
-    return grace_of(ledger, claim) <= largest_question(ledger) / 2;
+    return limit_of(ledger, claim) >= 0 &&
+           grace_of(ledger, claim) <= largest_question(ledger) / 2;
 }
 
 /* Nothing else is on its way to the mailbox. */

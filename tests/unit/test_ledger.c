@@ -44,8 +44,9 @@ struct mailbox {
 
 static bool has_room(const struct mailbox *mailbox, int64_t bytes)
 {
-    return mailbox->usage < mailbox->limit &&
-           mailbox->usage + bytes <= mailbox->limit + mailbox->grace;
+    return mailbox->limit < 0 ||
+           (mailbox->usage < mailbox->limit &&
+            mailbox->usage + bytes <= mailbox->limit + mailbox->grace);
 }
 
 static bool answer(struct mailbox *mailbox, int64_t bytes)
@@ -286,6 +287,21 @@ static void asks_no_more_than_dovecot_answers(void **unused)
     ledger_free(&ledger);
 }
 
+/* However much is on its way: there is no limit that it could pass. */
+static void is_never_busy_without_a_limit(void **unused)
+{
+    (void)unused;
+    struct ledger_settings settings = usual;
+    settings.question_bytes = 5000;
+    struct ledger *ledger = ledger_new(&settings);
+    struct mailbox mailbox = {.limit = -1, .largest = 5000};
+    for (int i = 0; i < 100; i++) {
+        struct ledger_hold hold = {0};
+        assert_int_equal(come(ledger, &mailbox, 900, &hold, 0), LEDGER_FITS);
+    }
+    ledger_free(&ledger);
+}
+
 /* More mailboxes at once than there is room for: later there is room again. */
 static void recovers_from_a_flood_of_mailboxes(void **unused)
 {
@@ -478,6 +494,7 @@ int main(void)
         cmocka_unit_test(judges_two_deliveries_as_two),
         cmocka_unit_test(asks_no_more_than_dovecot_answers),
         cmocka_unit_test(is_bounded),
+        cmocka_unit_test(is_never_busy_without_a_limit),
         cmocka_unit_test(recovers_from_a_flood_of_mailboxes),
         cmocka_unit_test(neither_bounces_nor_refuses_what_fits),
         cmocka_unit_test(lends_once_among_threads),
