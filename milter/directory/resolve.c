@@ -74,6 +74,16 @@ static bool is_routed_on(const char *internal)
  */
 static const char double_bounce[] = "double-bounce@";
 
+/* Named as such, with its domain, it comes out in small letters; not so when a source route
+ * within quotes hides it. */
+static bool is_double_bounce(const struct address *address, const char *hostname)
+{
+    const char *typed = address->raw + (address->raw[0] == '<');
+    return text_starts_folded(address->internal, double_bounce) &&
+           text_equal_folded(address->internal + strlen(double_bounce), hostname) &&
+           strchr(typed, '@') != NULL && strncmp(typed, "\"@", 2) != 0;
+}
+
 static void finish(struct resolve *resolve, enum expansion_status status)
 {
     resolve->expansion.status = status;
@@ -499,9 +509,7 @@ struct resolve *resolve_begin(struct arena *arena, const struct address *address
     resolve->slots.settings = resolve->local.settings = settings;
     resolve->sent_on_end = &resolve->sent_on;
     resolve->asked = address->internal;
-    if (text_starts_folded(address->internal, double_bounce) &&
-        text_equal_folded(address->internal + strlen(double_bounce), settings->hostname) &&
-        strchr(address->raw, '@') != NULL) {
+    if (is_double_bounce(address, settings->hostname)) {
         resolve->asked = text_fold_copy(arena, address->internal);
     }
     begin_rcpt(resolve, address);
