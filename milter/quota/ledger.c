@@ -2,21 +2,13 @@
 #include "quota/ledger.h"
 
 #include "base/hash.h"
+#include "quota/periods.h"
 
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Bytes are kept by when they came; a period is an eighth of the time that they count, and
- * one more is kept, so that none goes too early. */
-enum { PERIODS = 9 };
-
-struct periods {
-    int64_t bytes[PERIODS];
-    int64_t newest; /* time divided by the length of a period */
-};
 
 /* Mailboxes that can be forgotten are looked for when there are so many more than after the
  * last time. */
@@ -121,49 +113,6 @@ void ledger_free(struct ledger **ledger)
     pthread_mutex_destroy(&(*ledger)->lock);
     free(*ledger);
     *ledger = NULL;
-}
-
-static int64_t period_at(int64_t time_ms, int64_t length_ms)
-{
-    int64_t length = length_ms / (PERIODS - 1);
-    return time_ms / (length > 0 ? length : 1);
-}
-
-/* Makes now the newest period, and forgets those that are over. */
-static void periods_advance(struct periods *periods, int64_t length_ms, int64_t now_ms)
-{
-    int64_t period = period_at(now_ms, length_ms);
-    for (int64_t i = periods->newest + 1; i <= period && i <= periods->newest + PERIODS;
-         i++) {
-        periods->bytes[i % PERIODS] = 0;
-    }
-    periods->newest = period > periods->newest ? period : periods->newest;
-}
-
-static void periods_add(struct periods *periods, int64_t length_ms, int64_t bytes)
-{
-    if (length_ms > 0) {
-        periods->bytes[periods->newest % PERIODS] += bytes;
-    }
-}
-
-/* Unless they have gone by themselves. */
-static void periods_remove(struct periods *periods, int64_t length_ms,
-                           const struct ledger_hold *hold)
-{
-    int64_t period = period_at(hold->since_ms, length_ms);
-    if (length_ms > 0 && periods->newest - period < PERIODS) {
-        periods->bytes[period % PERIODS] -= hold->bytes;
-    }
-}
-
-static int64_t periods_sum(const struct periods *periods)
-{
-    int64_t sum = 0;
-    for (int i = 0; i < PERIODS; i++) {
-        sum += periods->bytes[i];
-    }
-    return sum;
 }
 
 static void advance(const struct ledger *ledger, struct account *account, int64_t now_ms)
@@ -361,6 +310,14 @@ static bool is_one_delivery(const struct account *account, const struct ledger_c
            (claim->copy_bytes == 0 || claim->own_bytes + claim->bytes <= claim->copy_bytes);
 }
 
+/* What is on its way passes the limit by itself. */
+static bool is_hopeless(const struct ledger *ledger, const struct account *account,
+                        const struct ledger_claim *claim)
+{
+    int64_t limit = limit_of(ledger, claim);
+    return limit > 0 && under_way(account) + claim->bytes > limit;
+}
+
 /* No more than Dovecot answers, unless one delivery is more than that. */
 static void set_question(const struct ledger *ledger, struct ledger_claim *claim,
                          enum step step, int64_t bytes)
@@ -381,11 +338,10 @@ static void ask_alone(const struct ledger *ledger, struct ledger_claim *claim)
 static void ask_plainly(const struct ledger *ledger, const struct account *account,
                         struct ledger_claim *claim)
 {
-    int64_t limit = limit_of(ledger, claim);
     int64_t needed = needed_of(ledger, account, claim);
-    bool is_hopeless = limit > 0 && needed - grace_of(ledger, claim) > limit;
     bool is_hidden = can_be_shown(ledger, claim) && needed > largest_question(ledger);
-    if (is_one_delivery(account, claim) || is_hopeless || is_hidden) {
+    if (is_one_delivery(account, claim) || is_hopeless(ledger, account, claim) ||
+        is_hidden) {
         ask_alone(ledger, claim);
     } else {
         set_question(ledger, claim, STEP_SAFE, needed);
@@ -400,9 +356,8 @@ static void ask_with_lease(const struct ledger *ledger, const struct account *ac
     int64_t most = largest_question(ledger);
     int64_t wanted = wanted_lease(ledger, claim);
     int64_t needed = needed_of(ledger, account, claim);
-    int64_t limit = limit_of(ledger, claim);
-    bool is_hopeless = limit > 0 && needed - grace_of(ledger, claim) > limit;
-    if (wanted == 0 || is_hopeless || (needed >= most && can_be_shown(ledger, claim))) {
+    if (wanted == 0 || is_hopeless(ledger, account, claim) ||
+        (needed >= most && can_be_shown(ledger, claim))) {
         ask_plainly(ledger, account, claim);
         return;
     }
@@ -535,7 +490,8 @@ void ledger_settle(struct ledger *ledger, const char *mailbox,
     struct account *account = account_find(ledger, mailbox);
     if (account != NULL) {
         advance(ledger, account, now_ms);
-        periods_remove(&account->held, ledger->settings.hold_ms, hold);
+        periods_remove(&account->held, ledger->settings.hold_ms, hold->bytes,
+                       hold->since_ms);
         periods_add(&account->accepted, ledger->settings.settle_ms,
                     smaller(bytes, hold->bytes));
     }
@@ -548,7 +504,8 @@ void ledger_release(struct ledger *ledger, const char *mailbox,
     pthread_mutex_lock(&ledger->lock);
     struct account *account = account_find(ledger, mailbox);
     if (account != NULL) {
-        periods_remove(&account->held, ledger->settings.hold_ms, hold);
+        periods_remove(&account->held, ledger->settings.hold_ms, hold->bytes,
+                       hold->since_ms);
         account->admitted -= hold->bytes;
     }
     pthread_mutex_unlock(&ledger->lock);
