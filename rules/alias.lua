@@ -2,12 +2,6 @@
 -- Aliases: attaches to each recipient what Postfix will deliver to, so that the rules behind this
 -- one judge mailboxes, not names.
 
--- SRS addresses are valid without being accounts, whatever a catch-all says: Postfix turns them
--- back into the sender they stand for, before it looks at aliases.
-local function is_srs(address)
-    return address.local_part:sub(1, 5):lower():find("^srs[01]=") ~= nil
-end
-
 return {
     name = "alias",
     settings = {
@@ -15,7 +9,9 @@ return {
             "addresses SRS0=... and SRS1=... are not expanded, so that no rule judges them" },
     },
     rcpt = function(_, _, recipient, settings)
-        if settings.srs and is_srs(recipient.address) then
+        -- Valid without being accounts, whatever a catch-all says: Postfix turns them back into the
+        -- sender they stand for, before it looks at aliases.
+        if settings.srs and recipient.address.is_srs then
             return nil
         end
         local expansion, reason = directory.resolve(recipient.address)

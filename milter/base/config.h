@@ -25,6 +25,8 @@ enum option_type {
     OPTION_REPLY,    /* `552 5.2.2 text`: code, enhanced code of its class, text */
     OPTION_NETWORKS, /* addresses and CIDR blocks as in Postfix's mynetworks */
     OPTION_ADDRESS,  /* one mail address, local-part@domain without quotes; empty: none */
+    OPTION_DOMAIN,   /* one domain, without `@`; empty: none */
+    OPTION_SENDERS,  /* a list of mail addresses and @domain */
 };
 
 struct option {

@@ -265,19 +265,50 @@ static bool is_domain(const char *text)
 
 /* Stricter than RFC 5321: what the operator names must mean the same to every server, so no
  * quotes, no routes (`%`, `!`) and nothing that is taken for an option. */
-static bool parse_address(const char *text, struct complaint *complaint)
+static bool is_address(const char *text)
 {
     static const char atoms[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789#$&'*+-/=?^_`{|}~.";
-    complain_remedy(complaint,
-                    "write one address like postmaster@example.com; for several, "
-                    "make it an alias");
     size_t length = strcspn(text, "@");
     bool local_part = length > 0 && length <= LOCAL_PART_BYTES &&
                       strspn(text, atoms) == length && strchr("-.", text[0]) == NULL &&
                       text[length - 1] != '.' && strstr(text, "..") == NULL;
-    if (text[length] != '@' || !local_part || !is_domain(text + length + 1)) {
-        return complain(complaint, "this is no address of the form local-part@domain");
+    return local_part && text[length] == '@' && is_domain(text + length + 1);
+}
+
+static bool parse_address(const char *text, struct complaint *complaint)
+{
+    complain_remedy(complaint,
+                    "write one address like postmaster@example.com; for several, "
+                    "make it an alias");
+    return is_address(text) ||
+           complain(complaint, "this is no address of the form local-part@domain");
+}
+
+static bool parse_domain(const char *text, struct complaint *complaint)
+{
+    complain_remedy(complaint, "write one domain like example.com");
+    return is_domain(text) || complain(complaint, "this is no domain");
+}
+
+static bool parse_senders(const char *text, struct complaint *complaint)
+{
+    const char *word;
+    size_t length;
+    complain_remedy(complaint, "write addresses like news@example.com, or @example.com for "
+                               "all of a domain");
+    while (text_next_word(&text, &word, &length)) {
+        char sender[LOCAL_PART_BYTES + DOMAIN_BYTES + 2];
+        if (length < sizeof sender) {
+            memcpy(sender, word, length);
+            sender[length] = '\0';
+        }
+        bool valid = length < sizeof sender &&
+                     (sender[0] == '@' ? is_domain(sender + 1) : is_address(sender));
+        if (!valid) {
+            return complain(complaint, "\"%.*s\" is neither an address nor @domain",
+                            (int)(length < 100 ? length : 100), word);
+        }
     }
     return true;
 }
@@ -296,13 +327,14 @@ static bool has_control(const char *text, bool tab_separates)
 bool option_parse(const struct option *option, const char *text, int64_t *number,
                   struct complaint *complaint)
 {
-    bool words = option->type == OPTION_LIST || option->type == OPTION_NETWORKS;
+    bool words = option->type == OPTION_LIST || option->type == OPTION_NETWORKS ||
+                 option->type == OPTION_SENDERS;
     if (has_control(text, words)) {
         complain_remedy(complaint, "remove it");
         return complain(complaint, "there is a control character in the value");
     }
-    bool may_be_empty =
-        words || option->type == OPTION_TEXT || option->type == OPTION_ADDRESS;
+    bool may_be_empty = words || option->type == OPTION_TEXT ||
+                        option->type == OPTION_ADDRESS || option->type == OPTION_DOMAIN;
     if (*text == '\0' && !may_be_empty) {
         complain_remedy(complaint, "write a value, or remove the option");
         return complain(complaint, "the value is empty");
@@ -325,6 +357,10 @@ bool option_parse(const struct option *option, const char *text, int64_t *number
         return parse_networks(text, complaint);
     case OPTION_ADDRESS:
         return *text == '\0' || parse_address(text, complaint);
+    case OPTION_DOMAIN:
+        return *text == '\0' || parse_domain(text, complaint);
+    case OPTION_SENDERS:
+        return parse_senders(text, complaint);
     }
     return complain(complaint, "this option has no type");
 }
@@ -335,6 +371,7 @@ static const char *const type_names[] = {
     [OPTION_DURATION] = "duration", [OPTION_CHOICE] = "choice",
     [OPTION_LIST] = "list",         [OPTION_REPLY] = "reply",
     [OPTION_NETWORKS] = "networks", [OPTION_ADDRESS] = "address",
+    [OPTION_DOMAIN] = "domain",     [OPTION_SENDERS] = "senders",
 };
 
 const char *option_type_name(enum option_type type)

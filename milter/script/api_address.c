@@ -4,7 +4,9 @@
  *   domain      case kept                      base        local-part without detail
  *   detail      the tag, or nil                key         folded, for comparing
  *   text        with the fewest quotes         is_null     true for <>
+ *   is_srs      true for SRS0=..., SRS1=...: a sender that a forwarder has rewritten
  *   a == b compares keys; tostring(a) is `<text>`, safe to print and to reply */
+#include "base/text.h"
 #include "script/api.h"
 
 #include <lauxlib.h>
@@ -12,12 +14,24 @@
 
 static const char *const TYPE = "foregate.address";
 
+/* Any of the three separators that SRS has. */
+static bool is_srs(const char *local_part)
+{
+    return text_starts_folded(local_part, "srs") &&
+           (local_part[3] == '0' || local_part[3] == '1') && local_part[4] != '\0' &&
+           strchr("=+-", local_part[4]) != NULL;
+}
+
 static int address_index(lua_State *L)
 {
     const struct address *address = handle_check(L, 1, TYPE);
     const char *field = handle_field(L);
     if (strcmp(field, "is_null") == 0) {
         lua_pushboolean(L, address->is_null);
+        return 1;
+    }
+    if (strcmp(field, "is_srs") == 0) {
+        lua_pushboolean(L, is_srs(address->local_part));
         return 1;
     }
     if (strcmp(field, "detail") == 0) {

@@ -324,6 +324,7 @@ static void setting_push(lua_State *L, const struct config *config, const char *
         lua_pushstring(L, text);
         return;
     case OPTION_ADDRESS:
+    case OPTION_DOMAIN:
         lua_pushstring(L, *text != '\0' ? text : NULL); /* nil for NULL */
         return;
     case OPTION_BOOL:
@@ -335,6 +336,7 @@ static void setting_push(lua_State *L, const struct config *config, const char *
         lua_pushinteger(L, config_number(config, name));
         return;
     case OPTION_LIST:
+    case OPTION_SENDERS:
         list_push(L, text);
         return;
     case OPTION_REPLY:

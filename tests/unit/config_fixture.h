@@ -34,6 +34,8 @@ static const struct option fixture_options[] = {
     {"x.reply", OPTION_REPLY, "552 5.2.2 Mailbox is full", 0, 0, NULL, NULL, "help"},
     {"x.networks", OPTION_NETWORKS, "127.0.0.0/8", 0, 0, NULL, NULL, "help"},
     {"x.address", OPTION_ADDRESS, NULL, 0, 0, NULL, NULL, "help"},
+    {"x.domain", OPTION_DOMAIN, NULL, 0, 0, NULL, NULL, "help"},
+    {"x.senders", OPTION_SENDERS, NULL, 0, 0, NULL, NULL, "help"},
 };
 
 static inline struct config *new_config(void)

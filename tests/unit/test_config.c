@@ -131,6 +131,27 @@ static const struct {
     {"x.address=\xc3\xa4@b.test", "no address"},
     {"x.address=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@b.test",
      "no address"},
+    {"x.domain=", NULL},
+    {"x.domain=Example.com", NULL},
+    {"x.domain=@example.com", "this is no domain; write one domain like example.com"},
+    {"x.domain=example.com example.org", "no domain"},
+    {"x.domain=a@example.com", "no domain"},
+    {"x.domain=.example.com", "no domain"},
+    {"x.senders=", NULL},
+    {"x.senders=a@b.test, @c.test\t@d.test", NULL},
+    {"x.senders=a@b.test c.test", "\"c.test\" is neither an address nor @domain; write"},
+    {"x.senders=@", "neither an address"},
+    {"x.senders=@b..test", "neither an address"},
+    {"x.senders=*", "neither an address"},
+    {"x.senders=@"
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+     "aaa"
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+     "aaa"
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+     "aaa",
+     "neither an address"},
     {"x.text=a\tb", "control character"},
     {"x.text=a\x7f", "control character"},
     {"x.text=a\033[2J", "x.text = a?[2J: there is a control character"},
