@@ -361,6 +361,10 @@ bool address_list_parse_header(struct arena *arena, const char *body,
 {
     *list = (struct address_list){0};
     struct header_parser parser = {.arena = arena, .list = list};
+    if (strlen(body) > ADDRESS_LIST_HEADER_BYTES) {
+        return error_set(error, ERROR_REMOTE, "more than %d bytes",
+                         ADDRESS_LIST_HEADER_BYTES);
+    }
     if (!header_words_begin(&parser.words, arena, body, error)) {
         return false;
     }

@@ -19,8 +19,8 @@ struct listed_address {
     const char *display_name;
 };
 
-/* A header with more is refused. */
-enum { ADDRESS_LIST_HEADER_MAX = 1000 };
+/* A header with more addresses or bytes is refused. */
+enum { ADDRESS_LIST_HEADER_MAX = 1000, ADDRESS_LIST_HEADER_BYTES = 65536 };
 
 struct address_list {
     struct listed_address *entries;

@@ -43,15 +43,14 @@ void address_search_add(struct address_search *search, const char *internal)
 }
 
 /* Each local-part at this domain, if it is one. */
-static void add_domain(struct scan *scan, const char *domain, size_t length)
+static void add_exactly(struct scan *scan, const char *domain, size_t length)
 {
-    while (length > 0 && strchr("-_.", domain[length - 1]) != NULL) {
-        length--;
-    }
     const char *copy = arena_copy_bytes(scan->arena, domain, length);
-    bool is_valid = unicode_is_ascii(copy, length) ? address_domain_is_valid(copy)
-                                                   : length <= DOMAIN_BYTES;
-    if (length == 0 || !is_valid || (copy[0] != '[' && strchr(copy, '.') == NULL)) {
+    bool is_literal = copy[0] == '[';
+    bool is_valid = is_literal || unicode_is_ascii(copy, length)
+                        ? length > 0 && address_domain_is_valid(copy)
+                        : length <= DOMAIN_BYTES;
+    if (!is_valid || (!is_literal && strchr(copy, '.') == NULL)) {
         return;
     }
     for (size_t i = 0; i < scan->local_count; i++) {
@@ -60,11 +59,28 @@ static void add_domain(struct scan *scan, const char *domain, size_t length)
     }
 }
 
-static void add_local(struct scan *scan, const char *text, size_t length)
+static size_t trim_end(const char *text, size_t length, const char *characters)
 {
-    while (length > 0 && text[length - 1] == '.') {
+    while (length > 0 && strchr(characters, text[length - 1]) != NULL) {
         length--;
     }
+    return length;
+}
+
+/* Without what ends no domain; `_` may, but mostly belongs to the text. */
+static void add_domain(struct scan *scan, const char *domain, size_t length)
+{
+    length = trim_end(domain, length, "-.");
+    add_exactly(scan, domain, length);
+    size_t trimmed = trim_end(domain, length, "-._");
+    if (trimmed < length) {
+        add_exactly(scan, domain, trimmed);
+    }
+}
+
+static void add_local(struct scan *scan, const char *text, size_t length)
+{
+    length = trim_end(text, length, ".");
     if (length == 0 || scan->local_count == READINGS) {
         return;
     }
@@ -319,10 +335,17 @@ static void search_with_comments(struct scan *scan, const char *text)
     }
 }
 
+/* The sign, and what becomes one in unicode_flatten. Most texts have none. */
+static bool has_sign(const char *text)
+{
+    return strchr(text, '@') != NULL || strstr(text, "\xef\xbc\xa0") != NULL ||
+           strstr(text, "\xef\xb9\xab") != NULL;
+}
+
 static void search_clean(struct arena *arena, const char *text,
                          struct address_search *search)
 {
-    if (search->truncated) {
+    if (search->truncated || !has_sign(text)) {
         return;
     }
     struct scan scan = {.arena = arena, .search = search};
@@ -333,18 +356,21 @@ static void search_clean(struct arena *arena, const char *text,
     }
 }
 
-/* Most texts have none: no address without the sign. */
-static bool may_have_sign(const char *text)
+/* What is searched of it. */
+static const char *begin_of(struct arena *arena, const char *text)
 {
-    return strchr(text, '@') != NULL || !unicode_is_ascii(text, strlen(text));
+    bool fits = strnlen(text, ADDRESS_SEARCH_BYTES + 1) <= ADDRESS_SEARCH_BYTES;
+    return fits ? text : arena_copy_bytes(arena, text, ADDRESS_SEARCH_BYTES);
 }
 
 void address_search_text(struct arena *arena, const char *text,
                          struct address_search *search)
 {
-    if (may_have_sign(text)) {
-        search_clean(arena, unicode_clean(arena, text, strlen(text)), search);
+    const char *begin = begin_of(arena, text);
+    if (has_sign(begin)) {
+        search_clean(arena, unicode_clean(arena, begin, strlen(begin)), search);
     }
+    search->truncated = search->truncated || begin != text;
 }
 
 /* Some programs drop control characters, others take them for blanks. */
@@ -362,12 +388,11 @@ static const char *without_controls(struct arena *arena, const char *text)
     return used < length ? copy : NULL;
 }
 
-void address_search_header(struct arena *arena, const char *body,
+void address_search_header(struct arena *arena, const char *whole,
                            struct address_search *search)
 {
-    if (!may_have_sign(body) && strstr(body, "=?") == NULL) {
-        return;
-    }
+    const char *body = begin_of(arena, whole);
+    bool exceeded = body != whole;
     const char *dropped = without_controls(arena, body);
     const char *texts[] = {body, dropped};
     struct encoded_words words = {.charset_count = 0};
@@ -377,6 +402,6 @@ void address_search_header(struct arena *arena, const char *body,
             search_clean(arena, encoded_words_decode(&words, arena, texts[i]), search);
         }
     }
-    search->truncated = search->truncated || words.exceeded;
+    search->truncated = search->truncated || words.exceeded || exceeded;
     encoded_words_end(&words);
 }

@@ -11,7 +11,11 @@
 #include <stddef.h>
 
 /* Beyond these the search ends. */
-enum { ADDRESS_SEARCH_FOUND = 50, ADDRESS_SEARCH_SIGNS = 1000 };
+enum {
+    ADDRESS_SEARCH_FOUND = 50,
+    ADDRESS_SEARCH_SIGNS = 1000,
+    ADDRESS_SEARCH_BYTES = 16384
+};
 
 /* Zeroed before the first search, which may be followed by others. */
 struct address_search {

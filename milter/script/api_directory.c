@@ -112,10 +112,14 @@ static int directory_is_local(lua_State *L)
     char *domain = arena_copy(call->scratch, luaL_checkstring(L, 1));
     text_fold(domain);
     struct answer answer = ask(L, QUESTION_DOMAIN, domain);
-    const char *other =
-        answer.kind == ANSWER_NOT_FOUND ? domain_other_form(call->scratch, domain) : NULL;
-    if (other != NULL) {
-        answer = ask(L, QUESTION_DOMAIN, other);
+    /* The U-labels of the A-labels are the U-labels in lower case, composed. */
+    const char *form = domain;
+    for (int forms = 2; answer.kind == ANSWER_NOT_FOUND && forms > 0; forms--) {
+        form = domain_other_form(call->scratch, form);
+        if (form == NULL) {
+            break;
+        }
+        answer = ask(L, QUESTION_DOMAIN, form);
     }
     if (answer.kind == ANSWER_FAILED) {
         lua_pushstring(L, answer.reason);

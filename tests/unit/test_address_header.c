@@ -274,6 +274,14 @@ static void bounds_the_list(void **state)
     memcpy(body + length, "a@b.test", strlen("a@b.test"));
     assert_false(address_list_parse_header(arena, body, &list, &error));
     assert_string_equal(error.text, "more than 1000 addresses");
+
+    char *blanks = arena_alloc(arena, ADDRESS_LIST_HEADER_BYTES + 2);
+    memset(blanks, ' ', ADDRESS_LIST_HEADER_BYTES);
+    memcpy(blanks + ADDRESS_LIST_HEADER_BYTES - 8, "a@b.test", 8);
+    assert_true(address_list_parse_header(arena, blanks, &list, &error));
+    blanks[ADDRESS_LIST_HEADER_BYTES] = ' ';
+    assert_false(address_list_parse_header(arena, blanks, &list, &error));
+    assert_string_equal(error.text, "more than 65536 bytes");
     arena_free(&arena);
 }
 

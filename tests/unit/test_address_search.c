@@ -63,6 +63,8 @@ static void finds_addresses_in_text(void **state)
         {"alice@[192.0.2.1]", "alice@[192.0.2.1]"},
         {"alice@[IPv6:2001:db8::1] x", "alice@[IPv6:2001:db8::1]"},
         {"alice@[nowhere]", ""},
+        {"alice@[\xc3\xa4]", ""},
+        {"alice@[]", ""},
         {"a@b.test@c.test", "a@b.test b.test@c.test"},
         {"a@b@c.test", "b@c.test"},
         {"@@a@@b.test@@", ""},
@@ -133,6 +135,7 @@ static void finds_addresses_in_headers(void **state)
          "=?utf-8?q?alice?=@example.com alice@example.com"},
         {"=?utf-8?b?YWxpY2VA?= =?utf-8?b?ZXhhbXBsZS5jb20=?=", "alice@example.com"},
         {"=?x-none?q?alice@example.com_?=",
+         "=?x-none?q?alice@example.com_ alice@example.com_ "
          "=?x-none?q?alice@example.com alice@example.com"},
         {"al\001ice@exam\001ple.com", "alice@example.com"},
         {"alice@exa(x)mple.com (bob@x.test)", "bob@x.test alice@example.com"},
@@ -176,6 +179,20 @@ static void says_when_there_is_more(void **state)
     assert_false(search.truncated);
     address_search_text(arena, repeat(arena, "x@", 2 * ADDRESS_SEARCH_SIGNS + 2), &search);
     assert_true(search.truncated);
+
+    char *blanks = arena_alloc(arena, ADDRESS_SEARCH_BYTES + 2);
+    memset(blanks, ' ', ADDRESS_SEARCH_BYTES);
+    memcpy(blanks + ADDRESS_SEARCH_BYTES - 8, "a@b.test", 8);
+    search = (struct address_search){.count = 0};
+    address_search_text(arena, blanks, &search);
+    address_search_header(arena, blanks, &search);
+    assert_true(search.count == 1 && !search.truncated);
+    blanks[ADDRESS_SEARCH_BYTES] = 's';
+    address_search_text(arena, blanks, &search);
+    assert_true(search.count == 1 && search.truncated);
+    search = (struct address_search){.count = 0};
+    address_search_header(arena, blanks, &search);
+    assert_true(search.count == 1 && search.truncated);
     arena_free(&arena);
 }
 

@@ -154,10 +154,11 @@ static void says_when_there_may_be_more(void **state)
 static void knows_both_forms_of_a_domain(void **state)
 {
     (void)state;
-    static const char *const domains[] = {"b\xc3\xbc\x63her.example",
-                                          "xn--bcher-kva.example", "XN--BCHER-KVA.example"};
+    static const char *const domains[] = {
+        "b\xc3\xbc\x63her.example", "xn--bcher-kva.example", "XN--BCHER-KVA.example",
+        "B\xc3\x9c\x43HER.example", "bu\xcc\x88\x63her.example"};
     for (size_t i = 0; i < 2; i++) {
-        for (size_t j = 0; j < 3; j++) {
+        for (size_t j = 0; j < 5; j++) {
             struct fixture fixture;
             char text[256];
             snprintf(text, sizeof text,
