@@ -3,189 +3,109 @@
 #include "base/text.h"
 #include "mail/address.h"
 #include "mail/address_list.h"
+#include "mail/address_search.h"
+#include "mail/domain.h"
+#include "mail/encoded_word.h"
+#include "mail/header_word.h"
+#include "mail/unicode.h"
 
 #include <string.h>
-
-/* Deeper nesting than this in a comment is an attack on somebody's parser. */
-enum { COMMENT_DEPTH_MAX = 32 };
-
-enum word_kind {
-    WORD_ATOM,
-    WORD_QUOTED,
-    WORD_LITERAL, /* with its brackets */
-    WORD_SPECIAL, /* one of <>@,;:. */
-    WORD_END
-};
-
-struct word {
-    enum word_kind kind;
-    char special;
-    const char *text; /* unquoted; "" for WORD_SPECIAL and WORD_END */
-    const char *place;
-};
 
 /* The grammar looks at one word. Folds and control characters are gone before. */
 struct header_parser {
     struct arena *arena;
-    const char *body;
-    const char *next; /* behind the current word */
-    struct word word;
+    struct header_words words;
+    struct encoded_words encoded;
     struct address_list *list;
     size_t size; /* of list->entries */
     bool in_group;
     bool had_group;           /* a list may be empty if it has one */
     struct buffer phrase;     /* the words of the current entry, as a display name */
     struct buffer local_part; /* and as an address */
-    struct error *error;
 };
 
 static bool complain(const struct header_parser *parser, const char *place,
                      const char *what)
 {
-    return error_set(parser->error, ERROR_REMOTE, "%s at character %zu", what,
-                     (size_t)(place - parser->body) + 1);
+    return header_words_complain(&parser->words, place, what);
 }
 
-/* Takes the line ends of folds out, and the one at the end. NULL when a line end has no
- * blank behind it, or for other control characters: not all programs read on behind these.
- */
-static char *unfold(struct arena *arena, const char *body)
+static bool complain_here(const struct header_parser *parser, const char *what)
 {
-    char *text = arena_alloc(arena, strlen(body) + 1);
-    size_t length = 0;
-    for (const char *c = body; *c != '\0'; c++) {
-        const char *end = c[0] == '\r' && c[1] == '\n' ? c + 1 : c;
-        if (*end == '\n' && (end[1] == ' ' || end[1] == '\t' || end[1] == '\0')) {
-            c = end;
-        } else if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f) {
-            return NULL;
-        } else {
-            text[length++] = *c;
-        }
-    }
-    return text;
-}
-
-/* Behind the comment that begins at text; NULL when it does not end. */
-static const char *skip_comment(const char *text)
-{
-    size_t depth = 0;
-    for (; *text != '\0'; text++) {
-        if (*text == '\\' && text[1] != '\0') {
-            text++;
-        } else if (*text == '(' && ++depth > COMMENT_DEPTH_MAX) {
-            return NULL;
-        } else if (*text == ')' && --depth == 0) {
-            return text + 1;
-        }
-    }
-    return NULL;
-}
-
-/* `"..."` or `[...]`, which stands at text. */
-static bool read_enclosed(struct header_parser *parser, const char *text)
-{
-    bool is_literal = *text == '[';
-    char closing = is_literal ? ']' : '"';
-    const char *end = text + 1;
-    while (*end != '\0' && *end != closing) {
-        if (is_literal && (*end == '[' || *end == '\\')) {
-            return complain(parser, end, "character that has no place in a literal");
-        }
-        end += *end == '\\' && end[1] != '\0' ? 2 : 1;
-    }
-    if (*end == '\0') {
-        return complain(parser, text, "quotation without end");
-    }
-    parser->next = end + 1;
-    if (is_literal) {
-        parser->word.kind = WORD_LITERAL;
-        parser->word.text =
-            arena_copy_bytes(parser->arena, text, (size_t)(parser->next - text));
-        return true;
-    }
-    char *copy = arena_alloc(parser->arena, (size_t)(end - text));
-    size_t length = 0;
-    for (text++; text < end; text++) {
-        text += *text == '\\';
-        copy[length++] = *text == '\t' ? ' ' : *text; /* as Postfix reads it */
-    }
-    parser->word.kind = WORD_QUOTED;
-    parser->word.text = copy;
-    return true;
+    return complain(parser, parser->words.word.place, what);
 }
 
 static bool next_word(struct header_parser *parser)
 {
-    const char *text = parser->next;
-    while (*text == ' ' || *text == '\t' || *text == '(') {
-        const char *behind = *text == '(' ? skip_comment(text) : text + 1;
-        if (behind == NULL) {
-            return complain(parser, text, "comment without end");
-        }
-        text = behind;
-    }
-    parser->word = (struct word){.kind = WORD_END, .text = "", .place = text};
-    parser->next = text;
-    if (*text == '\0') {
-        return true;
-    }
-    if (*text == '"' || *text == '[') {
-        return read_enclosed(parser, text);
-    }
-    if (strchr("<>@,;:.", *text) != NULL) {
-        parser->word.kind = WORD_SPECIAL;
-        parser->word.special = *text;
-        parser->next = text + 1;
-        return true;
-    }
-    size_t length = strcspn(text, " \t()<>@,;:\\\".[]");
-    if (length == 0) {
-        return complain(parser, text, "character that has no place there");
-    }
-    parser->word.kind = WORD_ATOM;
-    parser->word.text = arena_copy_bytes(parser->arena, text, length);
-    parser->next = text + length;
-    return true;
+    return header_words_next(&parser->words);
 }
 
 static bool at_special(const struct header_parser *parser, char special)
 {
-    return parser->word.kind == WORD_SPECIAL && parser->word.special == special;
+    return header_words_at(&parser->words, special);
 }
 
 static bool is_ascii(const char *text)
 {
-    while (*text != '\0' && (unsigned char)*text < 0x80) {
-        text++;
-    }
-    return *text == '\0';
+    return unicode_is_ascii(text, strlen(text));
 }
 
-static void append(struct header_parser *parser, const char *internal, const char *name)
+/* As a mail program shows it: the words, then the comments. */
+static const char *shown_name(struct header_parser *parser, const char *phrase)
+{
+    const char *name = encoded_words_decode(&parser->encoded, parser->arena, phrase);
+    struct buffer *comments = &parser->words.comments;
+    if (!parser->words.has_comments || comments->length == 0) {
+        return name;
+    }
+    const char *comment =
+        encoded_words_decode(&parser->encoded, parser->arena, comments->data);
+    return name[0] == '\0' ? comment : arena_format(parser->arena, "%s %s", name, comment);
+}
+
+static bool holds_address(struct header_parser *parser, const char *name)
+{
+    struct address_search search = {.count = 0};
+    address_search_text(parser->arena, name, &search);
+    return search.count > 0 || search.truncated;
+}
+
+/* The address in local_part, with the comments beside it. */
+static bool append(struct header_parser *parser, const char *phrase)
 {
     struct address_list *list = parser->list;
-    if (list->count == parser->size) {
-        parser->size = parser->size > 0 ? parser->size * 2 : 4;
-        struct listed_address *entries =
-            arena_array(parser->arena, parser->size, sizeof *entries);
-        if (list->count > 0) {
-            memcpy(entries, list->entries, list->count * sizeof *entries);
-        }
-        list->entries = entries;
+    if (list->count == ADDRESS_LIST_HEADER_MAX) {
+        return error_set(parser->words.error, ERROR_REMOTE, "more than %d addresses",
+                         ADDRESS_LIST_HEADER_MAX);
     }
+    list->entries = arena_grow(parser->arena, list->entries, list->count, &parser->size,
+                               sizeof *list->entries);
+    const char *internal = arena_copy(parser->arena, parser->local_part.data);
     list->entries[list->count++] = (struct listed_address){
         .internal = internal,
         .external = address_quote(parser->arena, internal),
-        .display_name = arena_copy(parser->arena, name),
+        .display_name = shown_name(parser, phrase),
     };
+    if (parser->words.has_comments) {
+        buffer_clear(&parser->words.comments);
+    }
+    return true;
+}
+
+/* Brackets in a display name, `[ACME] Support <a@b.test>`: not by the grammar, but common,
+ * and of one meaning as long as nothing in them means more to programs that do not know
+ * them. */
+static bool is_name_in_brackets(const struct word *word)
+{
+    return word->kind == WORD_LITERAL && strpbrk(word->text, "<>@,;:\"()") == NULL;
 }
 
 /* Words and dots up to something else: a display name or a local-part, which of them shows
  * only then. */
 struct words {
     bool is_phrase;     /* begins with a word */
-    bool is_local_part; /* words with one dot between them, in ASCII */
+    bool has_brackets;  /* then it can be a display name only */
+    bool is_local_part; /* words with one dot between them */
 };
 
 static bool read_words(struct header_parser *parser, struct words *words)
@@ -196,14 +116,16 @@ static bool read_words(struct header_parser *parser, struct words *words)
     buffer_clear(&parser->phrase);
     buffer_clear(&parser->local_part);
     for (;; count++) {
+        const struct word *word = &parser->words.word;
         bool dot = at_special(parser, '.');
-        if (!dot && parser->word.kind != WORD_ATOM && parser->word.kind != WORD_QUOTED) {
+        bool in_brackets = is_name_in_brackets(word);
+        if (!dot && !in_brackets && word->kind != WORD_ATOM && word->kind != WORD_QUOTED) {
             break;
         }
-        const char *text = dot ? "." : parser->word.text;
+        const char *text = dot ? "." : word->text;
         words->is_phrase = words->is_phrase || (count == 0 && !dot);
-        words->is_local_part =
-            words->is_local_part && word_before == dot && is_ascii(parser->word.text);
+        words->has_brackets = words->has_brackets || in_brackets;
+        words->is_local_part = words->is_local_part && word_before == dot && !in_brackets;
         if (count > 0 && !dot) {
             buffer_append_text(&parser->phrase, " ");
         }
@@ -222,19 +144,20 @@ static bool read_words(struct header_parser *parser, struct words *words)
 static bool read_domain(struct header_parser *parser)
 {
     struct buffer *address = &parser->local_part;
+    const struct word *word = &parser->words.word;
     buffer_append_text(address, "@");
     if (!next_word(parser)) {
         return false;
     }
-    if (parser->word.kind == WORD_LITERAL && is_ascii(parser->word.text)) {
-        buffer_append_text(address, parser->word.text);
+    if (word->kind == WORD_LITERAL) {
+        buffer_append_text(address, word->text);
         return next_word(parser);
     }
     for (;;) {
-        if (parser->word.kind != WORD_ATOM || !is_ascii(parser->word.text)) {
-            return complain(parser, parser->word.place, "no domain");
+        if (word->kind != WORD_ATOM) {
+            return complain_here(parser, "no domain");
         }
-        buffer_append_text(address, parser->word.text);
+        buffer_append_text(address, word->text);
         if (!next_word(parser)) {
             return false;
         }
@@ -248,54 +171,84 @@ static bool read_domain(struct header_parser *parser)
     }
 }
 
+/* What is wrong with the local-part before an address's last `@`, or NULL. */
+static const char *local_part_fault(const char *local_part)
+{
+    if (local_part[0] == '\0') {
+        return "empty local-part";
+    }
+    /* Some programs decode encoded words wherever they stand. */
+    const char *encoded = strstr(local_part, "=?");
+    if (encoded != NULL && strstr(encoded + 2, "?=") != NULL) {
+        return "encoded text in the local-part before the domain";
+    }
+    /* Some look for the first `@`, in quotes or not; and Postfix takes `@x:` for a route.
+     */
+    return strchr(local_part, '@') != NULL ? "quoted @ in the local-part" : NULL;
+}
+
+/* Signs like `@`, `%` or `!` behind the first `@` lead some programs elsewhere. */
+static bool is_domain(struct arena *arena, const char *domain)
+{
+    const char *ascii = is_ascii(domain) ? domain : domain_other_form(arena, domain);
+    return ascii != NULL && address_domain_is_valid(ascii);
+}
+
 /* `local-part@domain`, its words just read, the word being the `@`. Left in local_part. */
 static bool read_address(struct header_parser *parser, const struct words *words)
 {
-    const char *place = parser->word.place;
+    const char *place = parser->words.word.place;
     if (!at_special(parser, '@') || !words->is_local_part) {
         return complain(parser, place, "no address of the form local-part@domain");
     }
-    /* Some programs decode encoded words wherever they stand. */
-    const char *encoded = strstr(parser->local_part.data, "=?");
-    if (encoded != NULL && strstr(encoded + 2, "?=") != NULL) {
-        return complain(parser, place, "encoded text in the local-part before the domain");
+    const char *fault = local_part_fault(parser->local_part.data);
+    if (fault != NULL) {
+        return complain(parser, place, fault);
     }
     size_t length = parser->local_part.length;
     if (!read_domain(parser)) {
         return false;
     }
-    /* Within quotes no route to a header, but Postfix takes it for one. */
-    const char *address = parser->local_part.data;
-    if (address[0] == '@' && strchr(address, ':') != NULL) {
-        return complain(parser, place, "quoted source route");
+    fault = unicode_address_fault(parser->local_part.data);
+    if (fault != NULL) {
+        return complain(parser, place, fault);
     }
-    /* Signs like `@`, `%` or `!` behind the first `@` lead some programs elsewhere. */
-    return address_domain_is_valid(address + length + 1) ||
+    return is_domain(parser->arena, parser->local_part.data + length + 1) ||
            complain(parser, place, "domain that is not valid");
+}
+
+/* `@a,@b:`, if it is there. Commas may stand alone. */
+static bool read_route(struct header_parser *parser)
+{
+    if (!at_special(parser, '@')) {
+        return true;
+    }
+    while (!at_special(parser, ':')) {
+        bool at_domain = at_special(parser, '@');
+        if (at_domain ? !read_domain(parser) : !next_word(parser)) {
+            return false;
+        }
+        bool goes_on = at_special(parser, ',') || at_special(parser, ':') ||
+                       (!at_domain && at_special(parser, '@'));
+        if (!goes_on) {
+            return complain_here(parser, "source route without end");
+        }
+    }
+    return is_ascii(parser->local_part.data)
+               ? next_word(parser)
+               : complain_here(parser, "source route beyond ASCII");
 }
 
 /* `<@a,@b:local-part@domain>`; the word is the `<`. */
 static bool read_angle_address(struct header_parser *parser)
 {
     struct words words;
-    if (!next_word(parser)) {
-        return false;
-    }
-    bool routed = at_special(parser, '@');
-    while (at_special(parser, '@') || (routed && at_special(parser, ','))) {
-        if (at_special(parser, '@') ? !read_domain(parser) : !next_word(parser)) {
-            return false;
-        }
-    }
-    if (routed && !at_special(parser, ':')) {
-        return complain(parser, parser->word.place, "source route without end");
-    }
-    if ((routed && !next_word(parser)) || !read_words(parser, &words) ||
+    if (!next_word(parser) || !read_route(parser) || !read_words(parser, &words) ||
         !read_address(parser, &words)) {
         return false;
     }
     if (!at_special(parser, '>')) {
-        return complain(parser, parser->word.place, "no closing bracket");
+        return complain_here(parser, "no closing bracket");
     }
     return next_word(parser);
 }
@@ -305,12 +258,15 @@ static bool read_list(struct header_parser *parser);
 /* `name: list;`, the word being the colon. */
 static bool read_group(struct header_parser *parser)
 {
+    if (holds_address(parser, shown_name(parser, parser->phrase.data))) {
+        return complain_here(parser, "address in the name of a group");
+    }
     parser->in_group = true;
     if (!next_word(parser) || !read_list(parser)) {
         return false;
     }
     if (!at_special(parser, ';')) {
-        return complain(parser, parser->word.place, "group without end");
+        return complain_here(parser, "group without end");
     }
     parser->in_group = false;
     parser->had_group = true;
@@ -321,7 +277,7 @@ static bool read_group(struct header_parser *parser)
  * thing. */
 static bool read_repeated(struct header_parser *parser)
 {
-    const char *place = parser->word.place;
+    const char *place = parser->words.word.place;
     char *shown = arena_copy(parser->arena, parser->local_part.data);
     if (!read_angle_address(parser)) {
         return false;
@@ -329,8 +285,7 @@ static bool read_repeated(struct header_parser *parser)
     if (!text_equal_folded(shown, parser->local_part.data)) {
         return complain(parser, place, "another address than the one before the bracket");
     }
-    append(parser, arena_copy(parser->arena, parser->local_part.data), shown);
-    return true;
+    return append(parser, shown);
 }
 
 static bool read_entry(struct header_parser *parser)
@@ -339,22 +294,25 @@ static bool read_entry(struct header_parser *parser)
     if (!read_words(parser, &words)) {
         return false;
     }
-    if (at_special(parser, ':') && words.is_phrase && !parser->in_group) {
+    if (at_special(parser, ':') && words.is_phrase && !words.has_brackets &&
+        !parser->in_group) {
         return read_group(parser);
     }
-    bool has_brackets = at_special(parser, '<');
-    if (has_brackets && !words.is_phrase && parser->phrase.length > 0) {
-        return complain(parser, parser->word.place, "display name that begins with a dot");
+    bool has_angle = at_special(parser, '<');
+    if (words.has_brackets && !has_angle) {
+        return complain_here(parser, "square brackets where no display name is");
     }
-    char *name = arena_copy(parser->arena, has_brackets ? parser->phrase.data : "");
-    if (has_brackets ? !read_angle_address(parser) : !read_address(parser, &words)) {
+    if (has_angle && !words.is_phrase && parser->phrase.length > 0) {
+        return complain_here(parser, "display name that begins with a dot");
+    }
+    char *name = arena_copy(parser->arena, has_angle ? parser->phrase.data : "");
+    if (has_angle ? !read_angle_address(parser) : !read_address(parser, &words)) {
         return false;
     }
-    if (!has_brackets && at_special(parser, '<')) {
+    if (!has_angle && at_special(parser, '<')) {
         return read_repeated(parser);
     }
-    append(parser, arena_copy(parser->arena, parser->local_part.data), name);
-    return true;
+    return append(parser, name);
 }
 
 /* Up to the end of the body or group. Elements of an obsolete list may be empty. */
@@ -367,7 +325,7 @@ static bool read_list(struct header_parser *parser)
             }
             continue;
         }
-        if (parser->word.kind == WORD_END ||
+        if (parser->words.word.kind == WORD_END ||
             (parser->in_group && at_special(parser, ';'))) {
             return true;
         }
@@ -375,31 +333,48 @@ static bool read_list(struct header_parser *parser)
         if (!read_entry(parser)) {
             return false;
         }
-        if (parser->word.kind != WORD_END && !at_special(parser, ',') &&
+        if (parser->words.word.kind != WORD_END && !at_special(parser, ',') &&
             !(in_group && at_special(parser, ';'))) {
-            return complain(parser, parser->word.place, "no comma behind an address");
+            return complain_here(parser, "no comma behind an address");
         }
     }
+}
+
+/* A comment beside no address is shown as well, by some. */
+static bool check_rest(struct header_parser *parser)
+{
+    if (parser->words.has_comments && holds_address(parser, shown_name(parser, ""))) {
+        return complain_here(parser, "address in a comment beside none");
+    }
+    if (parser->encoded.exceeded) {
+        return error_set(parser->words.error, ERROR_REMOTE, "more than %d character sets",
+                         ENCODED_CHARSETS_MAX);
+    }
+    if (parser->list->count == 0 && !parser->had_group) {
+        return error_set(parser->words.error, ERROR_REMOTE, "no address");
+    }
+    return true;
 }
 
 bool address_list_parse_header(struct arena *arena, const char *body,
                                struct address_list *list, struct error *error)
 {
     *list = (struct address_list){0};
-    struct header_parser parser = {.arena = arena, .list = list, .error = error};
-    parser.body = parser.next = unfold(arena, body);
-    if (parser.body == NULL) {
-        return error_set(error, ERROR_REMOTE,
-                         "control character or line end without a fold");
+    struct header_parser parser = {.arena = arena, .list = list};
+    if (strlen(body) > ADDRESS_LIST_HEADER_BYTES) {
+        return error_set(error, ERROR_REMOTE, "more than %d bytes",
+                         ADDRESS_LIST_HEADER_BYTES);
+    }
+    if (!header_words_begin(&parser.words, arena, body, error)) {
+        return false;
     }
     /* A phrase has a blank for every word, where the body may have none. */
     buffer_init(&parser.phrase, 2 * strlen(body));
     buffer_init(&parser.local_part, strlen(body));
-    bool parsed = next_word(&parser) && read_list(&parser);
+    bool parsed = next_word(&parser) && read_list(&parser) && check_rest(&parser);
     buffer_deinit(&parser.phrase);
     buffer_deinit(&parser.local_part);
-    if (parsed && list->count == 0 && !parser.had_group) {
-        return error_set(error, ERROR_REMOTE, "no address");
-    }
+    header_words_end(&parser.words);
+    encoded_words_end(&parser.encoded);
     return parsed;
 }

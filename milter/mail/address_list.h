@@ -11,10 +11,16 @@
 #include <stddef.h>
 
 struct listed_address {
-    const char *internal;     /* as written, unquoted; maybe without a domain */
-    const char *external;     /* the same with its quotes: what address_complete wants */
-    const char *display_name; /* unquoted phrase, or "" */
+    const char *internal; /* as written, unquoted; maybe without a domain */
+    const char *external; /* the same with its quotes: what address_complete wants */
+    /* From a header: what a mail program shows as the name, or "". The phrase without
+     * quotes and the comments beside the address, encoded words decoded, in UTF-8 without
+     * control characters (unicode_clean). From a table value: "". */
+    const char *display_name;
 };
+
+/* A header with more addresses or bytes is refused. */
+enum { ADDRESS_LIST_HEADER_MAX = 1000, ADDRESS_LIST_HEADER_BYTES = 65536 };
 
 struct address_list {
     struct listed_address *entries;
@@ -28,8 +34,9 @@ void address_list_parse_value(struct arena *arena, const char *value,
                               struct address_list *list);
 
 /* As RFC 5322 3.4 defines a From: or Sender: header body (groups and 4.4 obsolete forms
- * included). Strict: false for anything that two mail programs could read
- * differently; the error says where. */
+ * included), with UTF-8 in addresses as RFC 6532 has it. Strict: false for anything that
+ * two mail programs could read differently; the error says where. Against the grammar, but
+ * taken: any bytes and square brackets in a display name, an address as its own name. */
 bool address_list_parse_header(struct arena *arena, const char *body,
                                struct address_list *list, struct error *error);
 

@@ -2,13 +2,15 @@
 /* directory.resolve(address)    { address, status, error, recipients = { { address, class,
  * mailbox, via = { ... } } ... }, domain_class, fault_address, fault_reason }
  * directory.account(address)    the account (text), or false when nobody has it
- * directory.is_local(domain)    true when the domain is one of ours
+ * directory.is_local(domain)    true when the domain is one of ours, in its U-label or
+ *                               A-label form
  * directory.owns(login, address [, { nested, catch_all, subaddress, account_alias }])
  *                               true and the path, or false and why not
  * Each gives nil, reason when it cannot tell. address: a handle or a text. */
 #include "base/text.h"
 #include "directory/ownership.h"
 #include "directory/resolve.h"
+#include "mail/domain.h"
 #include "script/api.h"
 
 #include <lauxlib.h>
@@ -110,6 +112,15 @@ static int directory_is_local(lua_State *L)
     char *domain = arena_copy(call->scratch, luaL_checkstring(L, 1));
     text_fold(domain);
     struct answer answer = ask(L, QUESTION_DOMAIN, domain);
+    /* The U-labels of the A-labels are the U-labels in lower case, composed. */
+    const char *form = domain;
+    for (int forms = 2; answer.kind == ANSWER_NOT_FOUND && forms > 0; forms--) {
+        form = domain_other_form(call->scratch, form);
+        if (form == NULL) {
+            break;
+        }
+        answer = ask(L, QUESTION_DOMAIN, form);
+    }
     if (answer.kind == ANSWER_FAILED) {
         lua_pushstring(L, answer.reason);
         return cannot_tell(L);

@@ -7,12 +7,20 @@
  *   recipients   list of recipient handles, refused ones left out
  *   notes        plain values, as long as the message
  *   message:header(name)             list of values, in order (from stage headers on)
- *   message:header_addresses(name)   list of { address =, name = } of all headers of that
- * name, or nil, reason when one cannot be read for certain Edits, recorded and sent once at
- * end of message: message:add_header(name, value)   message:set_header(name, n, value)
+ *   message:header_addresses(name [, n])
+ *       list of { address = handle, name = text, named = { handle, ... } } of all headers
+ * of that name, or of the nth: name is what a mail program shows as name, named the
+ *       addresses a reader sees in it, other than this one. When one cannot be read for
+ *       certain: nil, reason, list of all addresses that a reader may see in these
+ *       headers, true when there may be more
+ *   Edits, recorded and sent once at end of message:
+ *   message:add_header(name, value)   message:set_header(name, n, value)
  *   message:delete_header(name, n)    message:set_sender(address)
  *   message:add_recipient(address) */
 #include "mail/address_list.h"
+#include "mail/address_search.h"
+#include "mail/domain.h"
+#include "mail/unicode.h"
 #include "script/api.h"
 
 #include "base/text.h"
@@ -42,45 +50,170 @@ static int message_header(lua_State *L)
     return 1;
 }
 
+/* Nobody sends more headers of one name with addresses in them. */
+enum { ADDRESS_HEADERS_MAX = 20 };
+
+/* A domain beyond ASCII is judged by its other form, and kept. */
+static const struct address *read_listed(struct call *call, const char *internal,
+                                         struct error *error)
+{
+    const struct address_rules *rules = api_address_rules(call);
+    struct address *address = arena_alloc(call->scratch, sizeof *address);
+    const char *domain = strrchr(internal, '@') + 1;
+    const char *other = unicode_is_ascii(domain, strlen(domain))
+                            ? NULL
+                            : domain_other_form(call->scratch, domain);
+    const char *plain = internal;
+    if (other != NULL) {
+        plain = arena_format(call->scratch, "%.*s%s", (int)(domain - internal), internal,
+                             other);
+    }
+    plain = address_quote(call->scratch, plain);
+    if (!address_parse(call->scratch, plain, rules, address, error)) {
+        return NULL;
+    }
+    if (other != NULL) {
+        address_from_internal(call->scratch, internal, rules, address);
+    }
+    return address;
+}
+
+/* Pushes a list of handles, without the address that has the key (NULL: of all). */
+static void push_found(lua_State *L, const struct address_search *search, const char *key)
+{
+    struct call *call = api_call(L);
+    lua_createtable(L, (int)search->count, 0);
+    lua_Integer count = 0;
+    for (size_t i = 0; i < search->count; i++) {
+        struct address *address = arena_alloc(call->scratch, sizeof *address);
+        address_from_internal(call->scratch, search->found[i], api_address_rules(call),
+                              address);
+        if (key == NULL || strcmp(address->key, key) != 0) {
+            address_push(L, address);
+            lua_rawseti(L, -2, ++count);
+        }
+    }
+}
+
+/* Appended to the list on top of the stack. */
+static bool append_address(lua_State *L, const struct listed_address *entry,
+                           struct error *error)
+{
+    struct call *call = api_call(L);
+    const struct address *address = read_listed(call, entry->internal, error);
+    if (address == NULL) {
+        return false;
+    }
+    struct address_search named = {.count = 0};
+    if (entry->display_name[0] != '\0') {
+        address_search_text(call->scratch, entry->display_name, &named);
+    }
+    if (named.truncated) {
+        return error_set(error, ERROR_REMOTE, "more addresses in a name than are read");
+    }
+    lua_createtable(L, 0, 3);
+    address_push(L, address);
+    lua_setfield(L, -2, "address");
+    lua_pushstring(L, entry->display_name);
+    lua_setfield(L, -2, "name");
+    push_found(L, &named, address->key);
+    lua_setfield(L, -2, "named");
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    return true;
+}
+
 /* Addresses of one header body, appended to the list on top of the stack. */
 static bool append_addresses(lua_State *L, const char *body, struct error *error)
 {
-    struct call *call = api_call(L);
     struct address_list list;
-    if (!address_list_parse_header(call->scratch, body, &list, error)) {
+    if (!address_list_parse_header(api_call(L)->scratch, body, &list, error)) {
         return false;
     }
     for (size_t i = 0; i < list.count; i++) {
-        struct address *address = arena_alloc(call->scratch, sizeof *address);
-        const char *text = address_quote(call->scratch, list.entries[i].internal);
-        if (!address_parse(call->scratch, text, api_address_rules(call), address, error)) {
+        if (!append_address(L, &list.entries[i], error)) {
             return false;
         }
-        lua_createtable(L, 0, 2);
-        address_push(L, address);
-        lua_setfield(L, -2, "address");
-        lua_pushstring(L, list.entries[i].display_name);
-        lua_setfield(L, -2, "name");
-        lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
     }
     return true;
 }
 
-static int message_header_addresses(lua_State *L)
+/* Headers of one name: the nth from 1, or for 0 all. */
+struct selection {
+    const struct header_list *headers;
+    const char *name;
+    lua_Integer n;
+    size_t place;       /* in headers, behind the last one */
+    lua_Integer passed; /* of that name */
+    bool exceeded;      /* there are more than are read */
+};
+
+static const char *next_body(struct selection *selection)
 {
-    const struct message *message = message_check(L);
-    const char *name = luaL_checkstring(L, 2);
-    lua_newtable(L);
-    for (size_t i = 0; i < message->headers.count; i++) {
-        struct error error = {0};
-        if (text_equal_folded(message->headers.entries[i].name, name) &&
-            !append_addresses(L, message->headers.entries[i].value, &error)) {
-            lua_pushnil(L);
-            lua_pushstring(L, error.text);
-            return 2;
+    while (selection->place < selection->headers->count) {
+        const struct header *header = &selection->headers->entries[selection->place++];
+        if (!text_equal_folded(header->name, selection->name)) {
+            continue;
+        }
+        selection->passed++;
+        if (selection->n == 0 && selection->passed > ADDRESS_HEADERS_MAX) {
+            selection->exceeded = true;
+            return NULL;
+        }
+        if (selection->n == 0 || selection->n == selection->passed) {
+            return header->value;
         }
     }
-    return 1;
+    return NULL;
+}
+
+static void search_body(struct arena *scratch, const char *body,
+                        struct address_search *search)
+{
+    struct address_list list;
+    struct error error = {0};
+    if (address_list_parse_header(scratch, body, &list, &error)) {
+        for (size_t i = 0; i < list.count; i++) {
+            address_search_add(search, list.entries[i].internal);
+        }
+    }
+    address_search_header(scratch, body, search);
+}
+
+/* nil, reason, all addresses in these headers, whether there may be more. */
+static int push_unreadable(lua_State *L, struct selection selection, const char *reason)
+{
+    struct address_search search = {.count = 0};
+    const char *body;
+    while ((body = next_body(&selection)) != NULL) {
+        search_body(api_call(L)->scratch, body, &search);
+    }
+    lua_pushnil(L);
+    lua_pushstring(L, reason);
+    push_found(L, &search, NULL);
+    lua_pushboolean(L, search.truncated || selection.exceeded);
+    return 4;
+}
+
+static int message_header_addresses(lua_State *L)
+{
+    const struct selection all = {
+        .headers = &message_check(L)->headers,
+        .name = luaL_checkstring(L, 2),
+        .n = luaL_optinteger(L, 3, 0),
+    };
+    luaL_argcheck(L, all.n > 0 || lua_isnoneornil(L, 3), 3,
+                  "headers of one name are counted from 1");
+    struct selection selection = all;
+    const char *body;
+    lua_newtable(L);
+    while ((body = next_body(&selection)) != NULL) {
+        struct error error = {0};
+        if (!append_addresses(L, body, &error)) {
+            return push_unreadable(L, all, error.text);
+        }
+    }
+    return selection.exceeded ? push_unreadable(L, all, "too many headers of that name")
+                              : 1;
 }
 
 static void record_header(lua_State *L, enum edit_kind kind, int index, const char *value,
