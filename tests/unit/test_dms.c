@@ -204,7 +204,7 @@ static void reads_grants(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct address address;
         address_from_internal(arena, cases[i].address, &volume.settings.rules, &address);
-        assert_int_equal(snapshot_may_send_as(snapshot, cases[i].login, &address),
+        assert_int_equal(snapshot_may_send_as(snapshot, cases[i].login, address.key) > 0,
                          cases[i].want);
     }
     snapshot_release(&snapshot);
