@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "directory/dms_parse.h"
 #include "directory/lint_parts.h"
+#include "directory/login.h"
 
 #include <string.h>
 
@@ -94,6 +95,18 @@ static void report_taken(struct lint *lint, struct taken *taken)
     }
 }
 
+/* Without a domain it may mean an account of some domain. */
+static bool is_login(struct lint *lint, const char *name)
+{
+    struct table_entry account;
+    struct login login;
+    if (strchr(name, '@') != NULL) {
+        return table_find(&lint->snapshot->accounts, name, &account);
+    }
+    login_complete(lint->scratch, name, NULL, lint->snapshot, &login);
+    return !login.is_unknown;
+}
+
 static void check_grants(struct lint *lint)
 {
     const struct table *grants = &lint->snapshot->grants;
@@ -101,8 +114,8 @@ static void check_grants(struct lint *lint)
     struct table_entry other;
     size_t cursor = 0;
     while (table_next(grants, &cursor, &grant)) {
-        if (table_find(grants, grant.key, &other) && other.place == grant.place &&
-            !table_find(&lint->snapshot->accounts, grant.key, &other)) {
+        bool is_first = table_find(grants, grant.key, &other) && other.place == grant.place;
+        if (is_first && !is_login(lint, grant.key)) {
             finding_add_format(lint->findings, FINDING_WARNING, "grant-without-account",
                                lint->snapshot->settings.may_send_as, grant.line,
                                "Correct the login, or delete the line",
@@ -110,6 +123,7 @@ static void check_grants(struct lint *lint)
                                "anything",
                                grant.key);
         }
+        arena_reset(lint->scratch);
     }
 }
 

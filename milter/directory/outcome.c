@@ -26,7 +26,8 @@ static const struct via_step *copy_path(struct outcome *outcome,
     for (size_t i = *count; origin != NULL; origin = origin->previous) {
         path[--i] = (struct via_step){.address = address_quote(arena, origin->internal),
                                       .match = origin->match,
-                                      .line = origin->line};
+                                      .line = origin->line,
+                                      .several = origin->several};
     }
     return path;
 }

@@ -2,135 +2,378 @@
 #include "directory/ownership.h"
 
 #include "base/text.h"
+#include "directory/local.h"
+#include "directory/login.h"
+#include "directory/ownership_text.h"
+#include "directory/walk.h"
+#include "mail/domain.h"
 
 #include <string.h>
+
+/* Beside the traits of a walk: the address is another account's. */
+enum { NEED_ACCOUNT_ALIAS = WALK_ANY + 1 };
+
+/* Ends of a walk that are looked at for the first mailbox among them: enough for a reason.
+ */
+enum { ENDS_MAX = 100 };
 
 /* One question: does this address belong to this login? */
 struct claim {
     struct arena *arena;
-    const char *login; /* folded */
     const struct address *address;
     const struct snapshot *snapshot;
-    const struct directory_settings *settings;
-    const struct ownership_options *options;
+    unsigned allowed; /* traits, and NEED_ACCOUNT_ALIAS */
+    struct login login;
+    const char *base; /* key of the address without its detail, or NULL: it has none */
+    const char *home_local, *home_domain; /* of the login's mailbox */
 };
 
-static struct ownership owned(const struct via_step *path, size_t count)
+static struct ownership owned(const char *proof)
 {
-    return (struct ownership){.kind = ANSWER_FOUND, .path = path, .path_count = count};
+    return (struct ownership){.kind = ANSWER_FOUND, .proof = proof};
 }
 
-static struct ownership refused(enum answer_kind kind, const char *reason)
+static struct ownership cannot_tell(const char *reason)
 {
-    return (struct ownership){.kind = kind, .reason = reason};
+    return (struct ownership){.kind = ANSWER_FAILED, .reason = reason};
+}
+
+static struct ownership not_owned(const struct claim *claim, const char *best_match)
+{
+    const char *reason = arena_format(claim->arena, "best match %s", best_match);
+    return (struct ownership){.kind = ANSWER_NOT_FOUND, .reason = reason};
+}
+
+static const char *base_key(struct arena *arena, const struct address *address)
+{
+    if (address->detail[0] == '\0') {
+        return NULL;
+    }
+    char *key =
+        address_quote(arena, arena_format(arena, "%s@%s", address->base, address->domain));
+    text_fold(key);
+    return key;
+}
+
+/* Most targets are not, and need no closer look. */
+static bool may_be_home(const struct claim *claim, const char *internal)
+{
+    const char *at = strrchr(internal, '@');
+    return at != NULL && text_equal_folded(at + 1, claim->home_domain) &&
+           (claim->home_local[0] == '"' || text_starts_folded(internal, claim->home_local));
 }
 
 /* Is this the login's own mailbox, whatever its detail? */
-static bool is_own_mailbox(const struct claim *claim, const struct address *address)
+static bool is_home(const struct claim *claim, const char *internal)
 {
-    if (strcmp(address->key, claim->login) == 0) {
-        return true;
+    if (!may_be_home(claim, internal)) {
+        return false;
     }
-    const char *base = address_quote(
-        claim->arena, arena_format(claim->arena, "%s@%s", address->base, address->domain));
-    return address->detail[0] != '\0' && text_equal_folded(base, claim->login);
-}
-
-static bool leads_home(const struct claim *claim, const char *external)
-{
     struct address address;
-    const char *internal =
-        address_complete(claim->arena, external, &claim->settings->rules);
-    address_from_internal(claim->arena, internal, &claim->settings->rules, &address);
-    return is_own_mailbox(claim, &address);
+    address_from_internal(claim->arena, internal,
+                          &snapshot_settings(claim->snapshot)->rules, &address);
+    const char *base = base_key(claim->arena, &address);
+    return strcmp(address.key, claim->login.mailbox) == 0 ||
+           (base != NULL && strcmp(base, claim->login.mailbox) == 0);
 }
 
-/* Whose account is this very address, or the address without its detail? */
-static struct answer find_account(const struct claim *claim)
+/* Where the walk ends, Postfix still routes through this host. */
+static bool is_routed_home(const struct claim *claim, const struct walk_place *place)
 {
-    const struct address *address = claim->address;
-    const char *base = address_quote(
-        claim->arena, arena_format(claim->arena, "%s@%s", address->base, address->domain));
-    const char *const keys[] = {address->key, text_fold_copy(claim->arena, base)};
-    struct answer answer = {.kind = ANSWER_NOT_FOUND};
-    for (size_t i = 0; i < 2 && answer.kind == ANSWER_NOT_FOUND; i++) {
-        const struct question question = {.kind = QUESTION_MAILBOX, .key = keys[i]};
-        answer = snapshot_answer(claim->snapshot, &question, claim->arena);
-    }
-    return answer;
+    return place->is_end && !address_is_plain(place->internal) &&
+           is_home(claim, local_route(claim->arena, snapshot_settings(claim->snapshot),
+                                      place->internal));
 }
 
-/* Which option this way to the login's mailbox would need; NULL: none that is off. */
-static const char *missing_option(const struct claim *claim, const struct via_step *path,
-                                  size_t count)
+/* The nearest way to the login's mailbox, or NULL. */
+static const struct slot_origin *find_way(const struct claim *claim, struct walk *walk)
 {
-    const struct ownership_options *options = claim->options;
-    if (path[0].match == MATCH_BASE && !options->subaddress) {
-        return "it is a tagged form of an alias of the login, which spoof.subaddress "
-               "forbids";
+    size_t seen = 1; /* the address itself is judged elsewhere */
+    walk_begin(walk, claim->address->internal);
+    while (walk_on(walk)) {
+        for (; seen < walk->count; seen++) {
+            if (is_home(claim, walk->places[seen].internal)) {
+                return walk->places[seen].origin;
+            }
+        }
     }
-    if (count > 1 && !options->nested) {
-        return "it leads to the login through more than one alias, which spoof.nested "
-               "forbids";
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (path[i].match == MATCH_CATCH_ALL && !options->catch_all) {
-            return "it leads to the login through a whole domain, which spoof.catch_all "
-                   "forbids";
+    for (size_t i = 1; i < walk->count; i++) {
+        if (is_routed_home(claim, &walk->places[i])) {
+            return walk->places[i].origin;
         }
     }
     return NULL;
 }
 
-/* The shortest way to the login's mailbox along this recipient's path counts; what becomes
- * of mail for that mailbox afterwards is no matter of ownership. Names at the host itself
- * belong to nobody, whoever reads their mail. */
-static struct ownership follow(const struct claim *claim,
-                               const struct expanded_recipient *recipient)
+static struct walk new_walk(const struct claim *claim, unsigned allowed)
 {
-    for (size_t count = 1;
-         count <= recipient->via_count && recipient->via[count - 1].match != MATCH_LOCAL;
-         count++) {
-        const char *reached = count < recipient->via_count ? recipient->via[count].address
-                                                           : recipient->address;
-        if (leads_home(claim, reached)) {
-            const char *reason = missing_option(claim, recipient->via, count);
-            return reason == NULL ? owned(recipient->via, count)
-                                  : refused(ANSWER_NOT_FOUND, reason);
-        }
-    }
-    return refused(ANSWER_NOT_FOUND, "it is no address of the login");
+    return (struct walk){
+        .arena = claim->arena, .snapshot = claim->snapshot, .allowed = allowed};
 }
 
-static struct ownership find_by_alias(const struct claim *claim)
+static struct ownership owned_by_way(const struct claim *claim,
+                                     const struct slot_origin *origin)
 {
-    const struct expansion *expansion =
-        resolve_address(claim->arena, claim->address, claim->snapshot);
-    if (expansion->fault == FAULT_SYNTAX) {
-        return refused(ANSWER_NOT_FOUND, "nobody can have it");
+    struct ownership found =
+        owned(ownership_way(claim->arena, claim->login.mailbox, origin));
+    struct via_step *path = arena_array(claim->arena, origin->depth, sizeof *path);
+    found.path = path;
+    found.path_count = origin->depth;
+    for (size_t i = origin->depth; origin != NULL; origin = origin->previous) {
+        path[--i] = (struct via_step){
+            .address = address_quote(claim->arena, origin->internal),
+            .match = origin->match,
+            .line = origin->line,
+            .several = origin->several,
+        };
     }
-    if (expansion->fault != FAULT_NONE) {
-        return refused(ANSWER_FAILED, expansion->fault_reason);
+    return found;
+}
+
+/* An address that leads nowhere. */
+static const char *why_nobody(const struct claim *claim, struct walk *walk)
+{
+    const struct directory_settings *settings = snapshot_settings(claim->snapshot);
+    if (local_has_domain(settings, claim->address->domain)) {
+        return "none: it is a name at the host itself";
     }
-    struct ownership best = refused(ANSWER_NOT_FOUND, "it is no address of the login");
-    if (expansion->status == EXPANSION_UNKNOWN) {
-        best.reason = "nobody has it";
+    struct answer domain = walk_look_up(walk, SEARCH_DOMAIN, claim->address->internal);
+    return domain.kind == ANSWER_NOT_FOUND ? "none: it is not at one of our domains"
+                                           : "none: nobody has it";
+}
+
+/* The first mailbox the address leads to, or the first address that is none. */
+static struct ownership belongs_to_others(const struct claim *claim, struct walk *walk)
+{
+    const struct walk_place *best = NULL;
+    bool is_mailbox = false;
+    size_t ends = 0;
+    if (walk->count == 1) {
+        return not_owned(claim, why_nobody(claim, walk));
     }
-    for (size_t i = 0; i < expansion->recipient_count + expansion->double_count; i++) {
-        const struct expanded_recipient *recipient =
-            i < expansion->recipient_count
-                ? &expansion->recipients[i]
-                : &expansion->doubles[i - expansion->recipient_count];
-        struct ownership found = follow(claim, recipient);
-        if (found.kind == ANSWER_FOUND) {
-            return found;
+    for (size_t i = 1; i < walk->count; i++) {
+        const struct walk_place *place = &walk->places[i];
+        ends += place->is_end;
+        if (!place->is_end || is_mailbox || ends > ENDS_MAX) {
+            continue;
         }
-        /* Of several refusals one that names an option says more. */
-        if (recipient->via_count > 0 && strstr(found.reason, "spoof.") != NULL) {
-            best = found;
+        is_mailbox =
+            walk_look_up(walk, SEARCH_ACCOUNTS, place->internal).kind == ANSWER_FOUND;
+        best = best == NULL || is_mailbox ? place : best;
+    }
+    if (best == NULL) {
+        return not_owned(claim, walk->failure != NULL
+                                    ? "none: where it leads cannot be told"
+                                    : "none: its aliases lead round in a circle");
+    }
+    const char *mailbox = address_quote(claim->arena, best->internal);
+    const char *way = ownership_way(claim->arena, mailbox, best->origin);
+    return not_owned(claim,
+                     ends > 1 ? arena_format(claim->arena, "%s and %zu more", way, ends - 1)
+                              : way);
+}
+
+static struct ownership belongs_to_account(const struct claim *claim, const char *account,
+                                           unsigned missing)
+{
+    return not_owned(claim, arena_format(claim->arena, "%s: it is another account%s",
+                                         ownership_name(claim->arena, account),
+                                         ownership_needs(claim->arena, missing)));
+}
+
+/* Nothing but an alias on it could help, if account_alias allowed that. */
+static struct ownership refuse_account(const struct claim *claim, const char *account)
+{
+    struct walk walk = new_walk(claim, WALK_ANY);
+    const struct slot_origin *origin = find_way(claim, &walk);
+    unsigned needs = origin != NULL ? walk_traits(origin) | NEED_ACCOUNT_ALIAS : 0;
+    return belongs_to_account(claim, account, needs & ~claim->allowed);
+}
+
+/* What the login's own address, or a grant, lacks to cover this tagged form of it. */
+static struct ownership needs_subaddress(const struct claim *claim, const char *how)
+{
+    return not_owned(claim, arena_format(claim->arena, "%s%s", how,
+                                         ownership_needs(claim->arena, WALK_SUBADDRESS)));
+}
+
+/* The walk along allowed ways found nothing. */
+static struct ownership refuse(const struct claim *claim, struct walk *walk,
+                               const char *account)
+{
+    struct walk whole = new_walk(claim, WALK_ANY);
+    if (walk->skipped) {
+        const struct slot_origin *origin = find_way(claim, &whole);
+        if (origin != NULL) {
+            return not_owned(
+                claim,
+                arena_format(
+                    claim->arena, "%s%s",
+                    ownership_way(claim->arena, claim->login.mailbox, origin),
+                    ownership_needs(claim->arena, walk_traits(origin) & ~claim->allowed)));
+        }
+        walk = &whole;
+    }
+    return account != NULL ? belongs_to_account(claim, account, 0)
+                           : belongs_to_others(claim, walk);
+}
+
+static const char *tagged_form(const struct claim *claim, const char *of)
+{
+    return arena_format(claim->arena, "%s -> %s (without its tag)",
+                        ownership_name(claim->arena, of),
+                        ownership_name(claim->arena, claim->address->external));
+}
+
+static struct ownership find_by_alias(const struct claim *claim, const char *account)
+{
+    struct walk walk = new_walk(claim, claim->allowed & WALK_ANY);
+    const struct slot_origin *origin = find_way(claim, &walk);
+    if (origin != NULL) {
+        return owned_by_way(claim, origin);
+    }
+    if (walk.failure != NULL) {
+        return cannot_tell(walk.failure);
+    }
+    if (claim->base != NULL && strcmp(claim->base, claim->login.mailbox) == 0) {
+        return needs_subaddress(claim, tagged_form(claim, claim->login.mailbox));
+    }
+    return refuse(claim, &walk, account);
+}
+
+static bool is_allowed(const struct claim *claim, unsigned trait)
+{
+    return (claim->allowed & trait) != 0;
+}
+
+/* Whose account is this address, or the address without its detail? */
+static struct ownership find_in_directory(const struct claim *claim)
+{
+    struct walk walk = new_walk(claim, 0);
+    walk_begin(&walk, claim->address->internal);
+    struct answer answer = walk_look_up(&walk, SEARCH_ACCOUNTS, claim->address->internal);
+    if (answer.kind == ANSWER_FAILED) {
+        return cannot_tell(answer.reason);
+    }
+    const char *account = answer.kind == ANSWER_FOUND ? answer.value : NULL;
+    if (account != NULL && strcmp(account, claim->login.mailbox) == 0) {
+        account = NULL;
+    }
+    bool is_tagged = claim->base != NULL && strcmp(claim->base, claim->login.mailbox) == 0;
+    if (account != NULL && !is_allowed(claim, NEED_ACCOUNT_ALIAS)) {
+        return refuse_account(claim, account);
+    }
+    if (account == NULL && is_tagged && is_allowed(claim, WALK_SUBADDRESS)) {
+        return owned(tagged_form(claim, claim->login.mailbox));
+    }
+    return find_by_alias(claim, account);
+}
+
+/* The line that allows it to the login, as it was given or as it is completed. */
+static int find_grant(const struct claim *claim, const char *key, const char **login)
+{
+    const char *const logins[] = {claim->login.name, claim->login.mailbox};
+    int line = 0;
+    for (size_t i = 0; line == 0 && i < 2; i++) {
+        if (logins[i] != NULL && key != NULL) {
+            line = snapshot_may_send_as(claim->snapshot, logins[i], key);
+            *login = logins[i];
         }
     }
-    return best;
+    return line;
+}
+
+/* NOT_FOUND without a reason: no line is about this address. */
+static struct ownership find_by_grant(const struct claim *claim)
+{
+    const char *login = NULL;
+    int line = find_grant(claim, claim->address->key, &login);
+    bool is_tagged = line == 0;
+    if (is_tagged) {
+        line = find_grant(claim, claim->base, &login);
+    }
+    if (line == 0) {
+        return (struct ownership){.kind = ANSWER_NOT_FOUND};
+    }
+    const char *proof = arena_format(claim->arena, "%s (may_send_as line %d)",
+                                     ownership_name(claim->arena, login), line);
+    return !is_tagged || is_allowed(claim, WALK_SUBADDRESS)
+               ? owned(proof)
+               : needs_subaddress(claim, proof);
+}
+
+/* NULL: mail for it could be. */
+static const char *why_impossible(const struct claim *claim)
+{
+    const struct directory_settings *settings = snapshot_settings(claim->snapshot);
+    if (strlen(claim->address->internal) > ADDRESS_BYTES_MAX) {
+        return "none: it is too long for an address";
+    }
+    const char *routed = local_route(claim->arena, settings, claim->address->internal);
+    const char *at = strrchr(routed, '@');
+    const char *domain = at != NULL ? at + 1 : "";
+    bool is_possible = routed[0] != '-' && (local_has_domain(settings, domain) ||
+                                            address_domain_is_valid(domain));
+    return is_possible ? NULL : "none: nobody can have it";
+}
+
+static struct ownership find_by_mailbox(struct claim *claim)
+{
+    const char *impossible = why_impossible(claim);
+    if (impossible != NULL) {
+        return not_owned(claim, impossible);
+    }
+    const char *at = strrchr(claim->login.mailbox, '@');
+    size_t length =
+        at != NULL ? (size_t)(at - claim->login.mailbox) : strlen(claim->login.mailbox);
+    claim->home_local = arena_copy_bytes(claim->arena, claim->login.mailbox, length);
+    claim->home_domain = at != NULL ? at + 1 : "";
+    return find_in_directory(claim);
+}
+
+/* As it is written: each spelling of an address is a question of its own. */
+static struct ownership find_as_written(struct claim *claim, enum answer_kind known)
+{
+    if (claim->address->is_null) {
+        return not_owned(claim, "none: the null sender belongs to nobody");
+    }
+    if (known == ANSWER_FOUND && strcmp(claim->address->key, claim->login.mailbox) == 0) {
+        return owned(ownership_name(claim->arena, claim->login.mailbox));
+    }
+    struct ownership granted = find_by_grant(claim);
+    if (granted.kind == ANSWER_FOUND) {
+        return granted;
+    }
+    if (known == ANSWER_FAILED) {
+        return cannot_tell(claim->login.reason);
+    }
+    struct ownership found =
+        known == ANSWER_FOUND
+            ? find_by_mailbox(claim)
+            : not_owned(claim, arena_format(claim->arena, "none: %s", claim->login.reason));
+    return found.kind == ANSWER_NOT_FOUND && granted.reason != NULL ? granted : found;
+}
+
+/* The same local-part at the domain's other form. */
+static struct ownership find_with_domain(struct claim claim, enum answer_kind known,
+                                         const char *domain)
+{
+    struct address address;
+    address_from_internal(
+        claim.arena, arena_format(claim.arena, "%s@%s", claim.address->local_part, domain),
+        &snapshot_settings(claim.snapshot)->rules, &address);
+    claim.address = &address;
+    claim.base = base_key(claim.arena, &address);
+    return find_as_written(&claim, known);
+}
+
+static unsigned allowed_by(const struct ownership_options *options)
+{
+    return (options->nested ? WALK_NESTED : 0U) |
+           (options->catch_all ? WALK_CATCH_ALL : 0U) |
+           (options->regexp ? WALK_REGEXP : 0U) | (options->group ? WALK_GROUP : 0U) |
+           (options->subaddress ? WALK_SUBADDRESS : 0U) |
+           (options->account_alias ? NEED_ACCOUNT_ALIAS : 0U);
 }
 
 struct ownership ownership_find(struct arena *arena, const char *login,
@@ -138,34 +381,23 @@ struct ownership ownership_find(struct arena *arena, const char *login,
                                 const struct snapshot *snapshot,
                                 const struct ownership_options *options)
 {
-    const struct claim claim = {.arena = arena,
-                                .login = text_fold_copy(arena, login),
-                                .address = address,
-                                .snapshot = snapshot,
-                                .settings = snapshot_settings(snapshot),
-                                .options = options};
-    if (address->is_null) {
-        return refused(ANSWER_NOT_FOUND, "the null sender belongs to nobody");
+    struct claim claim = {.arena = arena,
+                          .address = address,
+                          .snapshot = snapshot,
+                          .allowed = allowed_by(options),
+                          .base = base_key(arena, address)};
+    enum answer_kind known =
+        login_complete(arena, login, options->login_domain, snapshot, &claim.login);
+    struct ownership found = find_as_written(&claim, known);
+    /* The U-labels of the A-labels are the U-labels in lower case, composed. */
+    const char *form = address->domain;
+    for (int forms = 2; found.kind == ANSWER_NOT_FOUND && forms > 0; forms--) {
+        form = domain_other_form(arena, form);
+        if (form == NULL) {
+            break;
+        }
+        struct ownership other = find_with_domain(claim, known, form);
+        found = other.kind == ANSWER_NOT_FOUND ? found : other;
     }
-    if (strcmp(address->key, claim.login) == 0 ||
-        snapshot_may_send_as(snapshot, claim.login, address)) {
-        return owned(NULL, 0);
-    }
-    struct answer account = find_account(&claim);
-    if (account.kind == ANSWER_FAILED) {
-        return refused(ANSWER_FAILED, account.reason);
-    }
-    bool is_tagged_form = is_own_mailbox(&claim, address);
-    bool is_other_account =
-        account.kind == ANSWER_FOUND && strcmp(account.value, claim.login) != 0;
-    if (is_other_account && !options->account_alias) {
-        return refused(ANSWER_NOT_FOUND, "it is another account");
-    }
-    if (is_tagged_form && !is_other_account) {
-        return options->subaddress
-                   ? owned(NULL, 0)
-                   : refused(ANSWER_NOT_FOUND, "it is a tagged form of the login, which "
-                                               "spoof.subaddress forbids");
-    }
-    return find_by_alias(&claim);
+    return found;
 }

@@ -30,10 +30,8 @@ void slots_begin(struct slots *slots, const char *internal,
     append(slots, internal, origin);
 }
 
-const struct slot_origin *slot_origin_new(struct arena *arena,
-                                          const struct slot_origin *previous,
-                                          const char *internal, enum match_kind match,
-                                          int line)
+struct slot_origin *slot_origin_new(struct arena *arena, const struct slot_origin *previous,
+                                    const char *internal, enum match_kind match, int line)
 {
     struct slot_origin *origin = arena_alloc(arena, sizeof *origin);
     *origin = (struct slot_origin){.previous = previous,
@@ -141,7 +139,7 @@ static void take_targets(struct slots *slots, struct arena *scratch,
                          int line)
 {
     const char *replaced = slots->items[slots->current].internal;
-    const struct slot_origin *origin =
+    struct slot_origin *origin =
         slot_origin_new(slots->arena, slots->items[slots->current].origin, replaced,
                         search_step(search)->match, line);
     bool carries = search_step(search)->without_detail;
@@ -156,6 +154,9 @@ static void take_targets(struct slots *slots, struct arena *scratch,
             return;
         }
         is_own_target = is_own_target || text_equal_folded(target, replaced);
+        origin->several =
+            origin->several ||
+            (i > 0 && !text_equal_folded(target, slots->items[slots->current].internal));
         if (i == 0) {
             slots->items[slots->current] =
                 (struct slot){.internal = target, .origin = origin};

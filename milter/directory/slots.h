@@ -27,6 +27,7 @@ struct slot_origin {
     const char *internal; /* the address that was replaced */
     enum match_kind match;
     int line;     /* of the alias */
+    bool several; /* the alias has other targets too; not told of local ones */
     size_t depth; /* of these in a row, this one included */
 };
 
@@ -62,10 +63,8 @@ void slots_begin(struct slots *slots, const char *internal,
                  const struct slot_origin *origin);
 
 /* The way behind previous (may be NULL), one replacement longer. */
-const struct slot_origin *slot_origin_new(struct arena *arena,
-                                          const struct slot_origin *previous,
-                                          const char *internal, enum match_kind match,
-                                          int line);
+struct slot_origin *slot_origin_new(struct arena *arena, const struct slot_origin *previous,
+                                    const char *internal, enum match_kind match, int line);
 
 /* The address that is to be looked up next, or NULL: all are done, or there is a fault. */
 const char *slots_next(struct slots *slots);

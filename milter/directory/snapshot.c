@@ -157,23 +157,33 @@ const char *snapshot_first_account(const struct snapshot *snapshot)
     return table_next(&snapshot->accounts, &cursor, &entry) ? entry.key : NULL;
 }
 
-static bool grant_covers(const char *grant, const struct address *address)
+static bool grant_covers(const char *grant, const char *key)
 {
     if (strcmp(grant, "*") == 0) {
         return true;
     }
-    return grant[0] == '@' ? text_equal_folded(grant + 1, address->domain)
-                           : text_equal_folded(grant, address->key);
+    const char *at = strrchr(key, '@');
+    return grant[0] == '@' ? at != NULL && text_equal_folded(grant, at)
+                           : text_equal_folded(grant, key);
 }
 
-bool snapshot_may_send_as(const struct snapshot *snapshot, const char *login,
-                          const struct address *address)
+int snapshot_may_send_as(const struct snapshot *snapshot, const char *login,
+                         const char *key)
 {
     struct table_entry entry;
     bool found = table_find(&snapshot->grants, login, &entry);
-    while (found && !grant_covers(entry.value, address)) {
+    while (found && !grant_covers(entry.value, key)) {
         found = table_find_twin(&snapshot->grants, &entry);
     }
+    return found ? entry.line : 0;
+}
+
+bool snapshot_next_domain(const struct snapshot *snapshot, size_t *cursor,
+                          const char **domain)
+{
+    struct table_entry entry;
+    bool found = table_next(&snapshot->domains, cursor, &entry);
+    *domain = found ? entry.key : NULL;
     return found;
 }
 

@@ -46,9 +46,14 @@ const char *snapshot_limit(const struct snapshot *snapshot, const char *account)
 /* The same in bytes; 0: not known, -1: none. */
 int64_t snapshot_limit_bytes(const struct snapshot *snapshot, const char *account);
 
-/* Does the operator's may_send_as file let this login (folded) send as this address? */
-bool snapshot_may_send_as(const struct snapshot *snapshot, const char *login,
-                          const struct address *address);
+/* The line of the operator's may_send_as file that lets this login (folded) send as the
+ * address with this key, or 0. */
+int snapshot_may_send_as(const struct snapshot *snapshot, const char *login,
+                         const char *key);
+
+/* One managed domain after the other; *cursor begins at 0. False: there are no more. */
+bool snapshot_next_domain(const struct snapshot *snapshot, size_t *cursor,
+                          const char **domain);
 
 /* Any one, to try something with: the first of the file (folded), or NULL: there is none.
  */

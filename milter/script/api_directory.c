@@ -4,16 +4,20 @@
  * directory.account(address)    the account (text), or false when nobody has it
  * directory.is_local(domain)    true when the domain is one of ours, in its U-label or
  *                               A-label form
- * directory.owns(login, address [, { nested, catch_all, subaddress, account_alias }])
- *                               true and the path, or false and why not
+ * directory.owns(login, address [, options])
+ *       true, the proof (text) and the path (list of texts), or false and why not.
+ *       options: nested, catch_all, regexp, group (true unless given), subaddress,
+ *       account_alias (false unless given), login_domain (text)
  * Each gives nil, reason when it cannot tell. address: a handle or a text. */
 #include "base/text.h"
 #include "directory/ownership.h"
 #include "directory/resolve.h"
+#include "mail/decision.h"
 #include "mail/domain.h"
 #include "script/api.h"
 
 #include <lauxlib.h>
+#include <string.h>
 
 static void set_text(lua_State *L, const char *name, const char *value)
 {
@@ -139,33 +143,73 @@ static bool option(lua_State *L, const char *name, bool initial)
     return value;
 }
 
+static const char *text_option(lua_State *L, const char *name)
+{
+    if (lua_isnoneornil(L, 3) || lua_getfield(L, 3, name) == LUA_TNIL) {
+        return NULL;
+    }
+    if (lua_type(L, -1) != LUA_TSTRING) {
+        luaL_error(L, "directory.owns: %s is no text", name);
+    }
+    const char *text = lua_tostring(L, -1); /* it stays on the stack */
+    return text[0] != '\0' ? text : NULL;
+}
+
+/* A login with a NUL in it is none: to C it would be another. */
+static const char *login_check(lua_State *L)
+{
+    size_t length;
+    const char *login = luaL_checklstring(L, 1, &length);
+    return strlen(login) == length ? login : "";
+}
+
+/* Explain shows how each answer came about. */
+static void note(const struct call *call, const struct ownership *ownership)
+{
+    static const char *const names[] = {"owned", "not owned", "cannot tell"};
+    const struct stage_call *stage = call->stage_call;
+    if (stage->decisions->complete) {
+        decision_note(stage->decisions, stage->arena,
+                      arena_format(stage->arena, "%s: %s", names[ownership->kind],
+                                   ownership->kind == ANSWER_FOUND ? ownership->proof
+                                                                   : ownership->reason));
+    }
+}
+
 static int directory_owns(lua_State *L)
 {
     struct call *call = api_call(L);
-    const char *login = luaL_checkstring(L, 1);
+    const char *login = login_check(L);
     if (!lua_isnoneornil(L, 3)) {
         luaL_checktype(L, 3, LUA_TTABLE);
     }
     const struct ownership_options options = {
         .nested = option(L, "nested", true),
         .catch_all = option(L, "catch_all", true),
+        .regexp = option(L, "regexp", true),
+        .group = option(L, "group", true),
         .subaddress = option(L, "subaddress", false),
         .account_alias = option(L, "account_alias", false),
+        .login_domain = text_option(L, "login_domain"),
     };
     const struct address *address = address_check(L, 2);
     if (address == NULL) {
+        note(call,
+             &(struct ownership){.kind = ANSWER_FAILED, .reason = lua_tostring(L, -1)});
         return cannot_tell(L);
     }
     struct ownership ownership =
         ownership_find(call->scratch, login, address, call->stage_call->snapshot, &options);
+    note(call, &ownership);
     switch (ownership.kind) {
     case ANSWER_FAILED:
         lua_pushstring(L, ownership.reason);
         return cannot_tell(L);
     case ANSWER_FOUND:
         lua_pushboolean(L, true);
+        lua_pushstring(L, ownership.proof);
         via_push(L, ownership.path, ownership.path_count);
-        return 2;
+        return 3;
     case ANSWER_NOT_FOUND:
         break;
     }

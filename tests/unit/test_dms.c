@@ -181,31 +181,48 @@ static void reads_grants(void **state)
 
     volume_write(&volume, "may-send-as",
                  "# who: what\nA@x.test: News@y.test\na@x.test: @z.test, b@x.test\n"
-                 "root@x.test:*\nno colon\nb@x.test: nonsense\n");
+                 "root@x.test:*\nno colon\nb@x.test: nonsense\n"
+                 "c@x.test: user@, ok@y.test @\nc@x.test: a@b@y.test\n"
+                 "c@x.test: @y.test.\nc@x.test: a@-y.test\nc@x.test: **\n"
+                 "c@x.test: @b@y.test, \"a@b\"@y.test\nc@x.test: @@\n"
+                 "c@x.test: a@m\xc3\xbcller.test\n: a@y.test\nname: a@y.test\n");
     struct arena *arena = arena_new();
     struct finding_list findings = {.arena = arena};
     struct snapshot *snapshot = dms_load(&volume.settings, &findings, &error);
     assert_non_null(snapshot);
-    assert_int_equal(findings.count, 2);
-    assert_string_equal(findings.entries[0].code, "bad-grant");
-    assert_int_equal(findings.entries[0].line, 5);
-    assert_int_equal(findings.entries[1].line, 6);
+    static const int bad_lines[] = {5, 6, 7, 7, 8, 9, 10, 11, 12, 13, 15};
+    assert_int_equal(findings.count, sizeof bad_lines / sizeof bad_lines[0]);
+    for (size_t i = 0; i < findings.count; i++) {
+        assert_string_equal(findings.entries[i].code, "bad-grant");
+        assert_string_equal(findings.entries[i].file, path);
+        assert_int_equal(findings.entries[i].line, bad_lines[i]);
+        assert_non_null(strstr(findings.entries[i].remedy, "login: address"));
+    }
 
     static const struct {
         const char *login, *address;
-        bool want;
+        int line;
     } cases[] = {
-        {"a@x.test", "news@y.test", true},      {"a@x.test", "other@y.test", false},
-        {"a@x.test", "any+tag@Z.test", true},   {"a@x.test", "b@x.test", true},
-        {"root@x.test", "who@ever.test", true}, {"b@x.test", "b@x.test", false},
-        {"b@x.test", "nonsense", false},
+        {"a@x.test", "news@y.test", 2},
+        {"a@x.test", "other@y.test", 0},
+        {"a@x.test", "any+tag@Z.test", 3},
+        {"a@x.test", "b@x.test", 3},
+        {"root@x.test", "who@ever.test", 4},
+        {"b@x.test", "b@x.test", 0},
+        {"b@x.test", "nonsense", 0},
+        {"c@x.test", "ok@y.test", 7},
+        {"c@x.test", "a@b@y.test", 12},
+        {"c@x.test", "a@m\xc3\xbcller.test", 14},
+        {"c@x.test", "", 0},
+        {"name", "a@y.test", 16},
+        {"name", "b@y.test", 0},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct address address;
         address_from_internal(arena, cases[i].address, &volume.settings.rules, &address);
-        assert_int_equal(snapshot_may_send_as(snapshot, cases[i].login, &address),
-                         cases[i].want);
+        assert_int_equal(snapshot_may_send_as(snapshot, cases[i].login, address.key),
+                         cases[i].line);
     }
     snapshot_release(&snapshot);
     assert_null(snapshot);

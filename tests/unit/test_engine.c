@@ -80,6 +80,7 @@ static const struct failure mistakes[] = {
     {"quota.check({}, 1)", "string expected"},
     {"quota.check('alice@example.com', 1.5)", "no integer representation"},
     {"directory.owns('a', 'b@c', 5)", "table expected"},
+    {"directory.owns('a', 'b@c', { login_domain = {} })", "login_domain is no text"},
     {"directory.is_local()", "string expected"},
     {"message:header_addresses()", "string expected"},
     {"message:header_addresses('From', 0)", "counted from 1"},
@@ -291,6 +292,71 @@ static void test_handles_die(void **unused)
     }
 }
 
+/* What directory.owns gives, and the note of it that explain shows. */
+static void test_ownership(void **unused)
+{
+    (void)unused;
+
+    static const struct {
+        const char *arguments, *gives, *note;
+    } cases[] = {
+        {"'alice@example.com', 'nested@example.com'",
+         "true alice@example.com -> sales@example.com (alias) -> nested@example.com "
+         "(alias) nested@example.com,sales@example.com",
+         "owned: alice@example.com -> sales@example.com (alias) -> nested@example.com "
+         "(alias)"},
+        {"'alice@example.com', 'nested@example.com', { nested = false }",
+         "false best match alice@example.com -> sales@example.com (alias) -> "
+         "nested@example.com (alias), which needs spoof.nested = yes nil",
+         "not owned: best match alice@example.com -> sales@example.com (alias) -> "
+         "nested@example.com (alias), which needs spoof.nested = yes"},
+        {"'bob', 'bob@example.com', {}", "true bob@example.com ", "owned: bob@example.com"},
+        {"'bob', 'bob@example.com', { login_domain = '' }", "true bob@example.com ",
+         "owned: bob@example.com"},
+        {"'bob', 'bob@x.test', { login_domain = 'X.test' }", "true bob@x.test ",
+         "owned: bob@x.test"},
+        {"'alice@example.com', 'alice+x@example.com', { subaddress = true }",
+         "true alice@example.com -> alice+x@example.com (without its tag) ",
+         "owned: alice@example.com -> alice+x@example.com (without its tag)"},
+        {"'alice@example.com', 'team@example.com', { group = false }",
+         "false best match alice@example.com -> team@example.com (alias of several), which "
+         "needs spoof.group = yes nil",
+         "not owned: best match alice@example.com -> team@example.com (alias of several), "
+         "which needs spoof.group = yes"},
+        {"'alice@example.com\\0x', 'alice@example.com'",
+         "false best match none: no account can have the name of the login nil",
+         "not owned: best match none: no account can have the name of the login"},
+        {"'alice@example.com', 'a@b@@'", "nil domain is not valid nil",
+         "cannot tell: domain is not valid"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fixture fixture;
+        char rule[4096];
+        snprintf(rule, sizeof rule,
+                 "return { name = 'probe', mail = function()\n"
+                 "  local owned, text, path = directory.owns(%s)\n"
+                 "  path = path and table.concat(path, ',') or 'nil'\n"
+                 "  return reject(550, '5.7.1', 'x',\n"
+                 "    { gives = tostring(owned) .. ' ' .. text .. ' ' .. path }) end }\n",
+                 cases[i].arguments);
+        fixture_begin(&fixture, rule);
+        world_write(&fixture.world, "postfix-virtual.cf",
+                    "sales@example.com alice@example.com\n"
+                    "nested@example.com sales@example.com\n"
+                    "team@example.com alice@example.com, bob@example.com\n");
+        fixture_open(&fixture);
+        struct verdict verdict = fixture_mail(&fixture, "<x@x.example>");
+        expect_part(verdict.text, "x", fixture_error(&fixture));
+        assert_string_equal(verdict.detail.table.entries[0].value.text.bytes,
+                            cases[i].gives);
+        const struct decision_list *list = transaction_decisions(fixture.transaction);
+        assert_int_equal(list->entries[0].note_count, 1);
+        assert_string_equal(list->entries[0].notes[0], cases[i].note);
+        fixture_end(&fixture);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_frozen),
         cmocka_unit_test(test_detail_is_a_copy),
         cmocka_unit_test(test_handles_die),
+        cmocka_unit_test(test_ownership),
         cmocka_unit_test(test_instructions_are_each_rules_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
