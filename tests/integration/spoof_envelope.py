@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Which login may use which envelope sender: docker-mailserver with SPOOF_PROTECTION=1 beside Foregate and its options."""
+"""Which login may use which envelope sender: docker-mailserver with SPOOF_PROTECTION=1 beside Foregate, all options."""
 
 import os
 import re
@@ -162,7 +162,7 @@ BARE = [
 
 
 def bare_logins(scenario, lab):
-    """Logins without a domain, as LDAP's uid. Postfix compares them with the targets of aliases, so they own nothing."""
+    """Logins without a domain, as LDAP's uid. Postfix compares them with addresses, so today they own nothing."""
     for login, sender, *_ in BARE[:8]:
         scenario.check(f"today {login} as <{sender}>", sent_as(lab, login, sender, lab.stock_submission),
                        refused(login, sender))

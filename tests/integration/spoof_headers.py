@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""From:, Sender: and Resent-From: of authenticated mail, from the client to the copy that leaves, for reject, mark and off."""
+"""From:, Sender: and Resent-From: of authenticated mail, from the client to the copy, for reject, mark and off."""
 
 import base64
 
@@ -39,12 +39,19 @@ HEADERS = [
     ("obsolete empty places", ["From: ,, alice@example.com,"], None),
     ("own Sender", ["From: sales@example.com", "Sender: alice@example.com"], None),
     ("own Resent-From", ["Resent-From: alice@example.com", "From: sales@example.com"], None),
+    # Postfix shows us what it will send: a line ends at its NUL, and a header at 60,000 bytes.
+    ("cut before bob at a NUL", [b"From: alice@example.com\0, bob@example.com"], None),
+    ("cut before bob at its limit", ["From: alice@example.com," + 9000 * "\r\n       " + "bob@example.com"], None),
+    ("bob behind a line that is no header: it begins the body",
+     ["From: alice@example.com", "no header", "From: bob@example.com"], None),
     ("own Resent-From over bob's",
      ["Resent-From: alice@example.com", "Resent-From: bob@example.com", "From: alice@example.com"], None),
 
     ("bob", ["From: bob@example.com"], not_owned(B)),
     ("bob in upper case", ["From: Bob <BOB@Example.COM>"], not_owned("BOB@Example.COM")),
     ("foreign", ["From: Boss <ceo@victim.test>"], not_owned("ceo@victim.test")),
+    ("blank before the colon", ["From : bob@example.com"], not_owned(B)),
+    ("bob on the line behind a NUL", [b"From: alice@example.com\0", "\t, bob@example.com"], not_owned(B)),
     ("tagged", ["From: alice+tag@example.com"], not_owned("alice+tag@example.com")),
     ("own address as a name", ['From: "alice@example.com" <bob@example.com>'], not_owned(B)),
     ("own address as a comment", ["From: (alice@example.com) bob@example.com (alice@example.com)"], not_owned(B)),
@@ -70,6 +77,8 @@ HEADERS = [
     ("two headers", ["From: alice@example.com", "From: bob@example.com"], UNREADABLE),
     ("two headers, both own", ["From: alice@example.com", "From: alice@example.com"], UNREADABLE),
     ("two headers in other case", ["FROM: alice@example.com", "from: bob@example.com"], UNREADABLE),
+    ("two headers, a tab before the colon", ["From: alice@example.com", "From\t: bob@example.com"], UNREADABLE),
+    ("bare CR", ["From: alice@example.com\rFrom: bob@example.com"], UNREADABLE),
     ("empty", ["From: "], UNREADABLE),
     ("empty group", ["From: undisclosed-recipients:;"], UNREADABLE),
     ("two Sender headers", ["From: alice@example.com", "Sender: alice@example.com", "Sender: bob@example.com"],
@@ -82,7 +91,7 @@ HEADERS = [
     ("open angle", ["From: Alice <alice@example.com"], UNREADABLE),
     ("encoded as a whole", ["From: =?utf-8?q?=3Calice=40example=2Ecom=3E?="], UNREADABLE),
     ("UTF-8 in the address", ["From: älice@example.com"], UNREADABLE),
-    ("NUL-like junk", [b"From: alice\x01@example.com"], UNREADABLE),
+    ("control character", [b"From: alice\x01@example.com"], UNREADABLE),
     ("unreadable Sender", ["From: alice@example.com", "Sender: alice"], UNREADABLE),
 ]
 
@@ -141,7 +150,7 @@ class Mailbag:
     def send(self, run, title, headers, refusal, marked=None, sender=A):
         """`marked`: a mark with this text is wanted on the copy."""
         subject = f"{run}: {title}"
-        forged = [f"{MARK}: forged", f"{MARK.lower()}: forged too"]
+        forged = [f"{MARK}: forged", f"{MARK.lower()} : forged too"]
         letter = message(subject, forged[0], *headers, forged[1])
         got = answer(self.lab.submit(A, sender, [FAR], letter))
         self.scenario.check(subject, got, refusal or OK)
@@ -182,6 +191,8 @@ def headers(scenario, lab, bag):
         ours, stock = (far_letter(lab, f"{run}: {title}") for run in ("reject", "today"))
         if not refusal and ours and stock:
             scenario.check(f"reject: {title}: headers as without Foregate", header_names(ours), header_names(stock))
+            if title.startswith("cut before bob"):
+                scenario.check(f"reject: {title}: bob in what left", b"bob@" in ours.content, False)
 
     use(lab, header_from="mark", display_name="off")
     for title, lines, refusal in HEADERS:
