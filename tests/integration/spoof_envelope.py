@@ -117,7 +117,7 @@ def options(scenario, lab):
 
 
 def may_send_as(scenario, lab):
-    """The file of further permissions, and that a change of it needs no restart."""
+    """The file of further permissions; a change of it, or of the aliases, needs no restart."""
     path = f"{lab.folder}/may_send_as"
 
     def write(text):
@@ -140,6 +140,9 @@ def may_send_as(scenario, lab):
         file.write(f"{B}: news@victim.test\n")
     wait_until(lambda: not sent_as(lab, A, "other@victim.test").ok, 10, "the permission to go")
     scenario.check("may_send_as, changed in place: what came", sent_as(lab, B, "news@victim.test"), OK)
+    lab.write_volume_file("postfix-virtual.cf", f"fresh@example.com {A}\n", "a")
+    wait_until(lambda: sent_as(lab, A, "fresh@example.com").ok, 10, "the new alias")
+    scenario.check("a new alias: others", sent_as(lab, B, "fresh@example.com"), refused(B, "fresh@example.com"))
     scenario.check("the same process", (lab.gateway.pid, lab.gateway.running()), (pid, True))
 
 
