@@ -44,6 +44,8 @@ CASES = [
     ("a bounce", "", ["From: MAILER-DAEMON@external.test (Mail System)"], None, ""),
     ("SRS0", SRS0, [FROM_THEM], None, ""),
     ("SRS1", SRS1, [FROM_THEM], None, ""),
+    ("SRS in lower case, with a plus", "srs0+hhh=tt=external.test=s@example.com", [FROM_THEM], None, ""),
+    ("what only begins as SRS", "srs0@example.com", [FROM_THEM], log_in("srs0@example.com", "Sender"), "mark"),
 
     ("our From on a list", FOREIGN, [LIST, FROM_US], None, "both"),
     ("our From in a bounce", "", [FROM_US], None, "both"),
