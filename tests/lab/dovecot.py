@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from .process import Child, LabError, accepts, children, free_port, frozen, run, wait_until
 from .smtp import make_message
-from .volume import Volume
+from .volume import PASSWORD, Volume
 
 VMAIL = 5000  # uid and gid of the mail storage; no such user need exist
 
@@ -28,6 +28,14 @@ postmaster_address = postmaster@example.test
 hostname = {hostname}
 first_valid_uid = 5000
 default_vsz_limit = 0
+
+# Wrong passwords are answered at once.
+auth_failure_delay = 0
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
 
 auth_master_user_separator = *
 passdb {{
@@ -85,8 +93,9 @@ plugin {{
 
 
 class Dovecot:
-    def __init__(self, folder, volume_folder, *, auth, hostname, delimiter="+"):
+    def __init__(self, folder, volume_folder, *, auth, hostname, delimiter="+", bare_logins=()):
         self.folder = folder
+        self.bare_logins = bare_logins
         self.volume_folder = volume_folder
         self.mail = os.path.join(folder, "mail")
         self.log = os.path.join(folder, "dovecot.log")
@@ -135,6 +144,9 @@ class Dovecot:
         volume = Volume(self.volume_folder)
         with open(self.userdb, "w") as file:
             file.write(volume.userdb(self.mail, VMAIL, VMAIL))
+            # No line of docker-mailserver's: what its LDAP mode makes of a login by uid.
+            file.writelines(f"{login}:{{PLAIN}}{PASSWORD}:{VMAIL}:{VMAIL}::{self.mail}/bare/{login}::\n"
+                            for login in self.bare_logins)
         with open(self.masterdb, "w") as file:
             file.write(volume.masterdb())
 

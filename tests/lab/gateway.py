@@ -27,6 +27,7 @@ class Gateway:
             "lua.path": os.path.join(SOURCE, "lua"),
             **options,
         }
+        self._first_options = dict(self._options)
         self._child = None
         self._write_config()
 
@@ -66,6 +67,11 @@ class Gateway:
         self._options.update({name.replace("__", "."): value for name, value in options.items()})
         self._write_config()
         self.start()
+
+    def restart_as_first(self, **options):
+        """With the options it was made with and these, those of earlier restarts forgotten."""
+        self._options = dict(self._first_options)
+        self.restart(**options)
 
     def running(self):
         return self._child is not None and self._child.running()

@@ -57,6 +57,7 @@ virtual_alias_maps = texthash:{config}/virtual{regexp}
 smtpd_client_restrictions = permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination,
     reject_unauth_pipelining
 smtpd_helo_restrictions = permit_mynetworks, reject_invalid_helo_hostname, permit
+mua_client_restrictions = permit_sasl_authenticated, reject
 dms_smtpd_sender_restrictions = permit_sasl_authenticated, permit_mynetworks
 mua_sender_restrictions = reject_authenticated_sender_login_mismatch, $dms_smtpd_sender_restrictions
 smtpd_sender_restrictions = $dms_smtpd_sender_restrictions
@@ -87,7 +88,7 @@ SUBMISSION = """\
     -o smtpd_sasl_auth_enable=yes
     -o smtpd_reject_unlisted_recipient=no
     -o smtpd_sasl_authenticated_header=yes
-    -o smtpd_client_restrictions=permit_sasl_authenticated,reject
+    -o smtpd_client_restrictions=$mua_client_restrictions
     -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
     -o smtpd_discard_ehlo_keywords=
     -o milter_macro_daemon_name=ORIGINATING
