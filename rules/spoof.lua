@@ -288,55 +288,67 @@ local function way_home(message)
     end
 end
 
--- The first of these addresses at one of our domains; nil, reason when that cannot be told.
+-- The first of these addresses at one of our domains, as text; nil, reason when that cannot be told.
 local function first_of_ours(addresses)
     for _, address in ipairs(addresses) do
         local ours, why = directory.is_local(address.domain)
         if ours == nil then
             return nil, why
         elseif ours then
-            return address
+            return tostring(address)
         end
     end
 end
 
--- The address of ours that the reader takes for the author, and whether From cannot be read for
--- certain: much foreign mail has such a one (`MAILER-DAEMON`, `root (Cron)`), so it counts only with
--- one of our domains in it.
-local function our_author(message)
-    local listed, unreadable, found = message:header_addresses("From")
-    if not listed then
-        local address, why = first_of_ours(found)
-        return address, why, unreadable
+-- Much foreign mail has a From that cannot be read for certain (`MAILER-DAEMON`, `root (Cron)`). It
+-- counts with one of our domains in it, or with so many addresses that ours may be among them.
+local function unreadable_from(session, message, why, found, more)
+    local address, reason = first_of_ours(found)
+    if reason then
+        return problem(nil, cannot_tell(reason))
+    elseif not address and not more then
+        return nil
     end
+    return problem("From " .. (address or "one of many addresses") ..
+            " at our domain, no login, in a header that cannot be read",
+        reject(550, "5.7.1", "Message rejected: From header with our domain cannot be read; " ..
+            "log in to send from this domain", who(session, message, why)))
+end
+
+local function from_of_ours(session, message, listed)
     local addresses = {}
     for i, entry in ipairs(listed) do
         addresses[i] = entry.address
     end
-    return first_of_ours(addresses)
+    local address, reason = first_of_ours(addresses)
+    if reason then
+        return problem(nil, cannot_tell(reason))
+    elseif address then
+        return problem("From " .. address .. " at our domain, no login",
+            reject(550, "5.7.1", address .. ": From address rejected: log in to send from this domain",
+                who(session, message)))
+    end
 end
 
 local function stranger_headers(session, message, settings)
     if is_exempt(session, message, settings) then
         return nil
     end
-    local address, why, unreadable = our_author(message)
-    if why then
-        return cannot_tell(why)
+    local listed, why, found, more = message:header_addresses("From")
+    local wrong
+    if listed then
+        wrong = from_of_ours(session, message, listed)
+    else
+        wrong = unreadable_from(session, message, why, found, more)
     end
     local way = way_home(message)
-    if address and (way or settings.own_domain == "mark") then
-        mark(message, "From " .. tostring(address) .. " at our domain, no login" ..
-            (unreadable and ", in a header that cannot be read" or "") .. (way and ", " .. way or ""))
-    elseif address and unreadable then
-        return reject(550, "5.7.1", "Message rejected: From header with our domain cannot be read; " ..
-            "log in to send from this domain", who(session, message, unreadable))
-    elseif address then
-        return reject(550, "5.7.1", tostring(address) ..
-            ": From address rejected: log in to send from this domain", who(session, message))
-    elseif settings.display_name ~= "off" then
-        each_named(message:header_addresses("From") or {}, function(named)
-            mark(message, "display name with " .. tostring(named) .. " at our domain, no login")
+    if wrong and wrong.reason and way then
+        mark(message, wrong.reason .. ", " .. way)
+    elseif wrong then
+        return judge(message, wrong, wrong.reason and settings.own_domain)
+    elseif listed and settings.display_name ~= "off" then
+        each_named(listed, function(address)
+            mark(message, "display name with " .. tostring(address) .. " at our domain, no login")
             return true
         end)
     end

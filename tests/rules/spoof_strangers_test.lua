@@ -230,6 +230,11 @@ for _, case in ipairs(UNREADABLE) do
     end)
 end
 
+test("an address of ours cannot hide behind many others", function(t)
+    local from = ("x@y.example "):rep(60) .. "alice@example.com"
+    stranger(t, "reject", { { "From", from } }):is("reject", 550, "5.7.1", "From header with our domain cannot be read")
+end)
+
 test("own_domain knows a domain in both of its spellings", function(t)
     t.volume{ accounts = { "alice@xn--bcher-kva.example" } }
     t.options{ ["spoof.own_domain"] = "reject" }
