@@ -75,8 +75,7 @@ struct expansion {
     const struct expanded_recipient *recipients; /* duplicates gone, Postfix's order */
     size_t recipient_count;
     /* Further ways to recipients above; only address and via are filled in. Delivery does
-     * not need them, ownership does: a member of a group may be reached through another's
-     * slot. */
+     * not need them, who shows how the mail goes does. */
     const struct expanded_recipient *doubles;
     size_t double_count;
 };

@@ -126,6 +126,21 @@ struct answer snapshot_answer(const struct snapshot *snapshot,
     return (struct answer){.kind = ANSWER_FAILED, .reason = "unknown question"};
 }
 
+uint32_t snapshot_hash(const char *key, size_t length)
+{
+    return table_hash(key, length);
+}
+
+void snapshot_expect_alias(const struct snapshot *snapshot, uint32_t hash)
+{
+    table_expect(&snapshot->aliases, hash);
+}
+
+struct answer snapshot_find_alias(const struct snapshot *snapshot, const char *key)
+{
+    return find_in(&snapshot->aliases, key);
+}
+
 const char *snapshot_limit(const struct snapshot *snapshot, const char *account)
 {
     struct table_entry entry;

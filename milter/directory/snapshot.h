@@ -39,6 +39,12 @@ const struct directory_settings *snapshot_settings(const struct snapshot *snapsh
 struct answer snapshot_answer(const struct snapshot *snapshot,
                               const struct question *question, struct arena *arena);
 
+/* For who looks for aliases alone, and for many: expect begins to get the place of one from
+ * memory. hash: of its key, which is in small letters. find answers QUESTION_TABLE. */
+uint32_t snapshot_hash(const char *key, size_t length);
+void snapshot_expect_alias(const struct snapshot *snapshot, uint32_t hash);
+struct answer snapshot_find_alias(const struct snapshot *snapshot, const char *key);
+
 /* The quota limit the volume gives this account (folded), as it is written there ("10G",
  * "0" for none), or NULL. Dovecot's answer is the authority. */
 const char *snapshot_limit(const struct snapshot *snapshot, const char *account);

@@ -1,25 +1,68 @@
 /* SPDX-License-Identifier: MIT */
 #include "directory/walk.h"
 
-#include <string.h>
+#include "base/text.h"
 
 /* What the resolver gets through is never too much here. */
 enum { TARGETS_MAX = SLOT_REPLACEMENTS_MAX + SLOT_COUNT_MAX };
 
+/* Addresses without regard to case. Each is also looked for among the aliases, so its hash
+ * is that of their table. */
+static uint32_t hash_folded(const char *internal)
+{
+    char key[SLOT_ADDRESS_BYTES_MAX];
+    size_t length = 0;
+    for (; internal[length] != '\0' && length < sizeof key; length++) {
+        key[length] = text_fold_char(internal[length]);
+    }
+    return snapshot_hash(key, length);
+}
+
+static uint32_t *find_seen(const struct walk *walk, const char *internal, uint32_t hash)
+{
+    size_t i = hash & (walk->seen_size - 1);
+    for (; walk->seen[i] != 0; i = (i + 1) & (walk->seen_size - 1)) {
+        const struct walk_place *place = &walk->places[walk->seen[i] - 1];
+        if (place->hash == hash && text_equal_folded(place->internal, internal)) {
+            break;
+        }
+    }
+    return &walk->seen[i];
+}
+
+static void grow_seen(struct walk *walk)
+{
+    walk->seen_size = walk->seen_size > 0 ? 4 * walk->seen_size : 64;
+    walk->seen = arena_array(walk->arena, walk->seen_size, sizeof *walk->seen);
+    for (size_t i = 0; i < walk->count; i++) {
+        size_t slot = walk->places[i].hash & (walk->seen_size - 1);
+        while (walk->seen[slot] != 0) {
+            slot = (slot + 1) & (walk->seen_size - 1);
+        }
+        walk->seen[slot] = (uint32_t)i + 1;
+    }
+}
+
 static void add(struct walk *walk, const char *internal, const struct slot_origin *origin)
 {
-    if (!key_set_add(walk->seen, internal)) {
+    uint32_t hash = hash_folded(internal);
+    if (2 * walk->count >= walk->seen_size) {
+        grow_seen(walk);
+    }
+    uint32_t *seen = find_seen(walk, internal, hash);
+    if (*seen != 0) {
         return;
     }
+    snapshot_expect_alias(walk->snapshot, hash);
     walk->places = arena_grow(walk->arena, walk->places, walk->count, &walk->size,
                               sizeof *walk->places);
     walk->places[walk->count++] =
-        (struct walk_place){.internal = internal, .origin = origin};
+        (struct walk_place){.internal = internal, .origin = origin, .hash = hash};
+    *seen = (uint32_t)walk->count;
 }
 
 void walk_begin(struct walk *walk, const char *internal)
 {
-    walk->seen = key_set_new(walk->arena);
     walk->search.arena = walk->slots.arena = walk->arena;
     walk->slots.settings = snapshot_settings(walk->snapshot);
     add(walk, internal, NULL);
@@ -61,7 +104,9 @@ struct answer walk_look_up(struct walk *walk, enum search_keys keys, const char 
     const struct question *question;
     search_begin(&walk->search, keys, internal, walk->slots.settings);
     while ((question = search_question(&walk->search)) != NULL) {
-        answer = snapshot_answer(walk->snapshot, question, walk->arena);
+        answer = question->kind == QUESTION_TABLE
+                     ? snapshot_find_alias(walk->snapshot, question->key)
+                     : snapshot_answer(walk->snapshot, question, walk->arena);
         if (answer.kind != ANSWER_NOT_FOUND) {
             break;
         }

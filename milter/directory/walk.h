@@ -24,6 +24,7 @@ enum walk_trait {
 struct walk_place {
     const char *internal;
     const struct slot_origin *origin; /* the way to it; NULL: where the walk begins */
+    uint32_t hash;                    /* of the address in small letters */
     bool is_end;                      /* looked up, and mail for it stays there */
 };
 
@@ -38,7 +39,8 @@ struct walk {
     size_t target_count; /* of all aliases together */
     bool skipped;        /* some way was not followed */
     const char *failure; /* a place that could not be looked up, why; or NULL */
-    struct key_set *seen;
+    uint32_t *seen;      /* number of a place + 1, by its hash; at most half of them used */
+    size_t seen_size;    /* a power of two, or 0 */
     struct search search;
     struct slots slots;
 };
