@@ -232,7 +232,8 @@ void table_seal(struct table *table)
 
 bool table_find(const struct table *table, const char *key, struct table_entry *entry)
 {
-    return table_find_hashed(table, key, hash_key(key, strlen(key)), entry);
+    return table->count > 0 &&
+           table_find_hashed(table, key, hash_key(key, strlen(key)), entry);
 }
 
 bool table_find_hashed(const struct table *table, const char *key, uint32_t hash,

@@ -13,7 +13,8 @@
 #include <cmocka.h>
 
 static const char accounts[] =
-    "alice@example.com|x\nbob@example.com|x\ncarol@example.com|x\ndave@example.com|x\n";
+    "alice@example.com|x\nbob@example.com|x\ncarol@example.com|x\ndave@example.com|x\n"
+    "alice+box@example.com|x\n";
 
 static const char aliases[] =
     "sales@example.com     alice@example.com\n"
@@ -47,6 +48,7 @@ static const char aliases[] =
     "hop@example.com       alice%example.com@mail.example.test\n"
     "tour@example.com      round1@example.com, alice@example.com\n"
     "spot@example.com      dave@example.com\n"
+    "box@example.com       alice+box@example.com\n"
     "round1@example.com    round2@example.com\n"
     "round2@example.com    round1@example.com\n";
 
@@ -170,6 +172,10 @@ static void belongs_to_those_it_leads_to(void **state)
         /* Through the address of another account: only the asked one counts. */
         {"alice@example.com", "spot@example.com", N},
         {"alice@example.com", "many@example.com", G | N},
+        /* A tagged form that is an account of its own. */
+        {"alice@example.com", "alice+box@example.com", -1},
+        {"alice@example.com", "box@example.com", -1},
+        {"alice+box@example.com", "box@example.com", 0},
         {"carol@example.com", "news+tag@example.com", S},
         {"carol@example.com", "any+x@grant.test", 0},
         {"root", "x@example.com", 0},
