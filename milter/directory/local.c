@@ -6,30 +6,22 @@
 
 #include <string.h>
 
-static bool ends_word(char c)
-{
-    return c == ',' || c == '\0' || text_is_space(c);
-}
-
 static bool listed(const char *list, const char *domain, size_t length)
 {
-    while (*list != '\0') {
+    static const char separators[] = ", \t\n\v\f\r";
+    bool found = false;
+    for (list += strspn(list, separators); *list != '\0' && !found;
+         list += strspn(list, separators)) {
+        size_t word = strcspn(list, separators);
         size_t same = 0;
-        while (same < length &&
+        while (word == length && same < length &&
                text_fold_char(list[same]) == text_fold_char(domain[same])) {
             same++;
         }
-        if (same == length && ends_word(list[same])) {
-            return true;
-        }
-        while (!ends_word(*list)) {
-            list++;
-        }
-        while (*list != '\0' && ends_word(*list)) {
-            list++;
-        }
+        found = same == length;
+        list += word;
     }
-    return false;
+    return found;
 }
 
 bool local_has_domain(const struct directory_settings *settings, const char *domain)

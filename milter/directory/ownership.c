@@ -63,7 +63,15 @@ static bool may_be_home(const struct claim *claim, const char *internal)
            (claim->home_local[0] == '"' || text_starts_folded(internal, claim->home_local));
 }
 
-/* Is this the login's own mailbox, whatever its detail? */
+static bool has_account(const struct claim *claim, const char *key)
+{
+    const struct question question = {.kind = QUESTION_MAILBOX, .key = key};
+    return snapshot_answer(claim->snapshot, &question, claim->arena).kind == ANSWER_FOUND;
+}
+
+/* Is this the login's own mailbox, whatever its detail? With the detail it may be
+ * another's.
+ */
 static bool is_home(const struct claim *claim, const char *internal)
 {
     if (!may_be_home(claim, internal)) {
@@ -74,7 +82,8 @@ static bool is_home(const struct claim *claim, const char *internal)
                           &snapshot_settings(claim->snapshot)->rules, &address);
     const char *base = base_key(claim->arena, &address);
     return strcmp(address.key, claim->login.mailbox) == 0 ||
-           (base != NULL && strcmp(base, claim->login.mailbox) == 0);
+           (base != NULL && strcmp(base, claim->login.mailbox) == 0 &&
+            !has_account(claim, address.key));
 }
 
 /* Where the walk ends, Postfix still routes through this host. */
@@ -225,6 +234,11 @@ static const char *tagged_form(const struct claim *claim, const char *of)
                         ownership_name(claim->arena, claim->address->external));
 }
 
+static bool is_tagged_form(const struct claim *claim)
+{
+    return claim->base != NULL && strcmp(claim->base, claim->login.mailbox) == 0;
+}
+
 static struct ownership find_by_alias(const struct claim *claim, const char *account)
 {
     struct walk walk = new_walk(claim, claim->allowed & WALK_ANY);
@@ -235,7 +249,7 @@ static struct ownership find_by_alias(const struct claim *claim, const char *acc
     if (walk.failure != NULL) {
         return cannot_tell(walk.failure);
     }
-    if (claim->base != NULL && strcmp(claim->base, claim->login.mailbox) == 0) {
+    if (account == NULL && is_tagged_form(claim)) {
         return needs_subaddress(claim, tagged_form(claim, claim->login.mailbox));
     }
     return refuse(claim, &walk, account);
@@ -259,11 +273,10 @@ static struct ownership find_in_directory(const struct claim *claim)
     if (account != NULL && strcmp(account, claim->login.mailbox) == 0) {
         account = NULL;
     }
-    bool is_tagged = claim->base != NULL && strcmp(claim->base, claim->login.mailbox) == 0;
     if (account != NULL && !is_allowed(claim, NEED_ACCOUNT_ALIAS)) {
         return refuse_account(claim, account);
     }
-    if (account == NULL && is_tagged && is_allowed(claim, WALK_SUBADDRESS)) {
+    if (account == NULL && is_tagged_form(claim) && is_allowed(claim, WALK_SUBADDRESS)) {
         return owned(tagged_form(claim, claim->login.mailbox));
     }
     return find_by_alias(claim, account);

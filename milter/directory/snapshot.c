@@ -136,9 +136,15 @@ void snapshot_expect_alias(const struct snapshot *snapshot, uint32_t hash)
     table_expect(&snapshot->aliases, hash);
 }
 
-struct answer snapshot_find_alias(const struct snapshot *snapshot, const char *key)
+struct answer snapshot_find_alias(const struct snapshot *snapshot, const char *key,
+                                  uint32_t hash)
 {
-    return find_in(&snapshot->aliases, key);
+    struct table_entry entry;
+    return table_find_hashed(&snapshot->aliases, key, hash, &entry)
+               ? (struct answer){.kind = ANSWER_FOUND,
+                                 .value = entry.value,
+                                 .line = entry.line}
+               : (struct answer){.kind = ANSWER_NOT_FOUND};
 }
 
 const char *snapshot_limit(const struct snapshot *snapshot, const char *account)

@@ -43,7 +43,8 @@ struct answer snapshot_answer(const struct snapshot *snapshot,
  * memory. hash: of its key, which is in small letters. find answers QUESTION_TABLE. */
 uint32_t snapshot_hash(const char *key, size_t length);
 void snapshot_expect_alias(const struct snapshot *snapshot, uint32_t hash);
-struct answer snapshot_find_alias(const struct snapshot *snapshot, const char *key);
+struct answer snapshot_find_alias(const struct snapshot *snapshot, const char *key,
+                                  uint32_t hash);
 
 /* The quota limit the volume gives this account (folded), as it is written there ("10G",
  * "0" for none), or NULL. Dovecot's answer is the authority. */

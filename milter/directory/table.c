@@ -232,15 +232,21 @@ void table_seal(struct table *table)
 
 bool table_find(const struct table *table, const char *key, struct table_entry *entry)
 {
+    return table->count > 0 &&
+           table_find_hashed(table, key, hash_key(key, strlen(key)), entry);
+}
+
+bool table_find_hashed(const struct table *table, const char *key, uint32_t hash,
+                       struct table_entry *entry)
+{
     if (table->count == 0) {
         return false;
     }
-    size_t length = strlen(key);
-    uint64_t slot = *find_slot(table, key, hash_key(key, length));
+    uint64_t slot = *find_slot(table, key, hash);
     if (slot == 0) {
         return false;
     }
-    fill_entry(table, (uint32_t)slot - 1, length, entry);
+    fill_entry(table, (uint32_t)slot - 1, strlen(key), entry);
     return true;
 }
 

@@ -42,8 +42,12 @@ void table_seal(struct table *table);
 /* The first entry with this key, which is in small letters; false: there is none. */
 bool table_find(const struct table *table, const char *key, struct table_entry *entry);
 
-/* A key will be looked for soon: begins to get its place from memory. */
+/* The same with the key's hash, which is known already. */
 uint32_t table_hash(const char *key, size_t length);
+bool table_find_hashed(const struct table *table, const char *key, uint32_t hash,
+                       struct table_entry *entry);
+
+/* A key will be looked for soon: begins to get its place from memory. */
 void table_expect(const struct table *table, uint32_t hash);
 
 /* The other entries of the same key, in no order. */

@@ -3,6 +3,8 @@
 
 #include "base/text.h"
 
+#include <string.h>
+
 /* What the resolver gets through is never too much here. */
 enum { TARGETS_MAX = SLOT_REPLACEMENTS_MAX + SLOT_COUNT_MAX };
 
@@ -10,7 +12,7 @@ enum { TARGETS_MAX = SLOT_REPLACEMENTS_MAX + SLOT_COUNT_MAX };
  * is that of their table. */
 static uint32_t hash_folded(const char *internal)
 {
-    char key[SLOT_ADDRESS_BYTES_MAX];
+    char key[ADDRESS_BYTES_MAX];
     size_t length = 0;
     for (; internal[length] != '\0' && length < sizeof key; length++) {
         key[length] = text_fold_char(internal[length]);
@@ -98,14 +100,28 @@ unsigned walk_traits(const struct slot_origin *origin)
     return traits;
 }
 
-struct answer walk_look_up(struct walk *walk, enum search_keys keys, const char *internal)
+/* A plain address is its own first key. */
+static struct answer find_alias(const struct walk *walk, const struct question *question,
+                                uint32_t hash)
+{
+    const struct search_step *step = search_step(&walk->search);
+    bool is_whole =
+        walk->search.plain && step->form == FORM_ADDRESS && !step->without_detail;
+    return snapshot_find_alias(
+        walk->snapshot, question->key,
+        is_whole ? hash : snapshot_hash(question->key, strlen(question->key)));
+}
+
+/* hash: of the address, where aliases are looked for. */
+static struct answer ask(struct walk *walk, enum search_keys keys, const char *internal,
+                         uint32_t hash)
 {
     struct answer answer = {.kind = ANSWER_NOT_FOUND};
     const struct question *question;
     search_begin(&walk->search, keys, internal, walk->slots.settings);
     while ((question = search_question(&walk->search)) != NULL) {
         answer = question->kind == QUESTION_TABLE
-                     ? snapshot_find_alias(walk->snapshot, question->key)
+                     ? find_alias(walk, question, hash)
                      : snapshot_answer(walk->snapshot, question, walk->arena);
         if (answer.kind != ANSWER_NOT_FOUND) {
             break;
@@ -113,6 +129,11 @@ struct answer walk_look_up(struct walk *walk, enum search_keys keys, const char 
         search_advance(&walk->search);
     }
     return answer;
+}
+
+struct answer walk_look_up(struct walk *walk, enum search_keys keys, const char *internal)
+{
+    return ask(walk, keys, internal, 0);
 }
 
 static void fail(struct walk *walk, const char *reason)
@@ -145,7 +166,7 @@ static void look_up(struct walk *walk, struct walk_place *place)
         walk->skipped = true; /* if there is a way on */
         return;
     }
-    struct answer answer = walk_look_up(walk, SEARCH_ALIASES, place->internal);
+    struct answer answer = ask(walk, SEARCH_ALIASES, place->internal, place->hash);
     if (answer.kind == ANSWER_NOT_FOUND) {
         place->is_end = true;
     } else if (answer.kind == ANSWER_FAILED) {

@@ -45,7 +45,7 @@ struct walk {
     struct slots slots;
 };
 
-/* internal must live as long as the walk. */
+/* internal must live as long as the walk, and is not longer than ADDRESS_BYTES_MAX. */
 void walk_begin(struct walk *walk, const char *internal);
 
 /* Looks up the next place and adds those it leads to. False: none is left. */

@@ -348,39 +348,45 @@ static void check_failures(const struct address *address, const struct snapshot 
     }
 }
 
-/* alice's own mailbox, whatever its detail. */
-static bool is_alice(struct arena *arena, const char *external)
+/* alice's own mailbox, whatever its detail, if that makes it no other account's. */
+static bool is_alice(struct arena *arena, const struct snapshot *snapshot,
+                     const char *external)
 {
     struct address address;
+    struct table_entry account;
     address_from_internal(arena, address_complete(arena, external, &settings.rules),
                           &settings.rules, &address);
     const char *base = arena_format(arena, "%s@%s", address.base, address.domain);
     return strcmp(address.key, "alice@a.test") == 0 ||
-           (address.detail[0] != '\0' && text_equal_folded(base, "alice@a.test"));
+           (address.detail[0] != '\0' && text_equal_folded(base, "alice@a.test") &&
+            !table_find(&snapshot->accounts, address.key, &account));
 }
 
 /* Is one of the addresses on the way to this recipient, before any local alias, alice's? */
-static bool passes_alice(struct arena *arena, const struct expanded_recipient *recipient)
+static bool passes_alice(struct arena *arena, const struct snapshot *snapshot,
+                         const struct expanded_recipient *recipient)
 {
     bool passes = false;
     for (size_t i = 1; i <= recipient->via_count && !passes; i++) {
         if (recipient->via[i - 1].match == MATCH_LOCAL) {
             return false;
         }
-        passes = is_alice(arena, i < recipient->via_count ? recipient->via[i].address
-                                                          : recipient->address);
+        passes = is_alice(arena, snapshot,
+                          i < recipient->via_count ? recipient->via[i].address
+                                                   : recipient->address);
     }
     return passes;
 }
 
-static bool leads_to_alice(struct arena *arena, const struct expansion *expansion)
+static bool leads_to_alice(struct arena *arena, const struct snapshot *snapshot,
+                           const struct expansion *expansion)
 {
     bool leads = false;
     for (size_t i = 0; i < expansion->recipient_count && !leads; i++) {
-        leads = passes_alice(arena, &expansion->recipients[i]);
+        leads = passes_alice(arena, snapshot, &expansion->recipients[i]);
     }
     for (size_t i = 0; i < expansion->double_count && !leads; i++) {
-        leads = passes_alice(arena, &expansion->doubles[i]);
+        leads = passes_alice(arena, snapshot, &expansion->doubles[i]);
     }
     return leads;
 }
@@ -405,7 +411,7 @@ static void check_ownership(struct arena *arena, const struct snapshot *snapshot
 {
     enum { OPTIONS = 6 };
 
-    bool leads = leads_to_alice(arena, expansion);
+    bool leads = leads_to_alice(arena, snapshot, expansion);
     for (unsigned mask = 0; mask < 1U << OPTIONS; mask++) {
         struct arena *own = arena_new();
         const struct ownership_options options = {.nested = (mask & 1) != 0,

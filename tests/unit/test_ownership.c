@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "directory/ownership.h"
 
+#include "base/text.h"
+
 #include "volume.h"
 
 #include <setjmp.h>
@@ -11,7 +13,8 @@
 #include <cmocka.h>
 
 static const char accounts[] =
-    "alice@example.com|x\nbob@example.com|x\ncarol@example.com|x\ndave@example.com|x\n";
+    "alice@example.com|x\nbob@example.com|x\ncarol@example.com|x\ndave@example.com|x\n"
+    "alice+box@example.com|x\n";
 
 static const char aliases[] =
     "sales@example.com     alice@example.com\n"
@@ -45,6 +48,7 @@ static const char aliases[] =
     "hop@example.com       alice%example.com@mail.example.test\n"
     "tour@example.com      round1@example.com, alice@example.com\n"
     "spot@example.com      dave@example.com\n"
+    "box@example.com       alice+box@example.com\n"
     "round1@example.com    round2@example.com\n"
     "round2@example.com    round1@example.com\n";
 
@@ -168,6 +172,10 @@ static void belongs_to_those_it_leads_to(void **state)
         /* Through the address of another account: only the asked one counts. */
         {"alice@example.com", "spot@example.com", N},
         {"alice@example.com", "many@example.com", G | N},
+        /* A tagged form that is an account of its own. */
+        {"alice@example.com", "alice+box@example.com", -1},
+        {"alice@example.com", "box@example.com", -1},
+        {"alice+box@example.com", "box@example.com", 0},
         {"carol@example.com", "news+tag@example.com", S},
         {"carol@example.com", "any+x@grant.test", 0},
         {"root", "x@example.com", 0},
@@ -370,6 +378,37 @@ static void long_ways_are_cut(void **state)
     arena_free(&arena);
 }
 
+/* Addresses of any length have their own place, and case is none. */
+static void long_addresses_are_whole(void **state)
+{
+    (void)state;
+    struct volume volume;
+    struct error error = {0};
+    struct arena *arena = arena_new();
+    char *name = arena_alloc(arena, 1901);
+    memset(name, 'N', 1900);
+    volume_begin(&volume);
+    volume_write(&volume, "postfix-accounts.cf", "alice@a.test|x\n");
+    volume_write(
+        &volume, "postfix-virtual.cf",
+        arena_format(arena, "%s@a.test Alice@a.test\n%sx@a.test bob@a.test\n", name, name));
+    struct snapshot *snapshot = dms_load(&volume.settings, NULL, &error);
+    assert_non_null(snapshot);
+    const char *address = text_fold_copy(arena, arena_format(arena, "%s@A.test", name));
+    struct ownership got = ask(arena, snapshot, "alice@a.test", address, 0);
+    assert_int_equal(got.kind, ANSWER_FOUND);
+    assert_true(strlen(got.proof) < 1000);
+    address = arena_format(arena, "%sx@a.test", name);
+    got = ask(arena, snapshot, "alice@a.test", address, 0);
+    assert_int_equal(got.kind, ANSWER_NOT_FOUND);
+    address = arena_format(arena, "%s%s@a.test", name, name);
+    got = ask(arena, snapshot, "alice@a.test", address, 0);
+    assert_string_equal(got.reason, "best match none: it is too long for an address");
+    snapshot_release(&snapshot);
+    volume_end(&volume);
+    arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +417,7 @@ int main(void)
         cmocka_unit_test(gives_the_path),
         cmocka_unit_test(cannot_tell),
         cmocka_unit_test(long_ways_are_cut),
+        cmocka_unit_test(long_addresses_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
