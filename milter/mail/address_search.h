@@ -32,8 +32,8 @@ struct address_search {
 void address_search_text(struct arena *arena, const char *text,
                          struct address_search *search);
 
-/* In a header body as it came: also within encoded words. */
-void address_search_header(struct arena *arena, const char *body,
+/* In a whole header body as it came: also within encoded words. */
+void address_search_header(struct arena *arena, const char *whole,
                            struct address_search *search);
 
 /* One that is known to be there; borrowed. */

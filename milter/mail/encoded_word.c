@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <iconv.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,10 +29,8 @@ struct decoder {
     struct buffer bytes; /* of adjacent words with one charset: may end amid a character */
     char charset[ENCODED_CHARSET_BYTES]; /* theirs, "" without one */
     bool is_utf8;
-    iconv_t converter; /* NO_CONVERTER: not needed, or the charset is not known */
+    iconv_t converter; /* NULL: not needed, or the charset is not known */
 };
-
-#define NO_CONVERTER ((iconv_t)-1)
 
 /* Names that mail programs know and iconv does not, or takes for a smaller set. */
 static const char *known_name(const char *charset)
@@ -75,17 +74,17 @@ static iconv_t open_charset(struct encoded_words *words, const char *name)
             return words->charsets[i].converter;
         }
     }
-    iconv_t converter = NO_CONVERTER;
     if (words->charset_count == ENCODED_CHARSETS_MAX) {
         words->exceeded = true;
-    } else {
-        converter = iconv_open("UTF-8", name);
+        return NULL;
     }
-    if (converter != NO_CONVERTER) {
-        size_t place = words->charset_count++;
-        snprintf(words->charsets[place].name, ENCODED_CHARSET_BYTES, "%s", name);
-        words->charsets[place].converter = converter;
+    iconv_t converter = iconv_open("UTF-8", name);
+    if ((intptr_t)converter == -1) {
+        return NULL;
     }
+    size_t place = words->charset_count++;
+    snprintf(words->charsets[place].name, ENCODED_CHARSET_BYTES, "%s", name);
+    words->charsets[place].converter = converter;
     return converter;
 }
 
@@ -216,7 +215,7 @@ static void decode_quoted(const struct encoded_word *word, struct buffer *bytes)
     }
 }
 
-static const char BASE64[] =
+static const char base64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /* Is there a whole byte in it, or nothing to decode? */
@@ -227,7 +226,7 @@ static bool has_content(const struct encoded_word *word)
     }
     size_t digits = 0;
     for (size_t i = 0; i < word->length && digits < 2; i++) {
-        digits += strchr(BASE64, word->text[i]) != NULL;
+        digits += strchr(base64_digits, word->text[i]) != NULL;
     }
     return digits == 2;
 }
@@ -239,11 +238,11 @@ static void decode_base64(const struct encoded_word *word, struct buffer *bytes)
     unsigned bits = 0;
     unsigned held = 0; /* number of bits not written yet */
     for (size_t i = 0; i < word->length; i++) {
-        const char *digit = strchr(BASE64, word->text[i]);
+        const char *digit = strchr(base64_digits, word->text[i]);
         if (word->text[i] == '=') {
             held = 0;
         } else if (digit != NULL) {
-            bits = (bits << 6 | (unsigned)(digit - BASE64)) & 0xffff;
+            bits = (bits << 6 | (unsigned)(digit - base64_digits)) & 0xffff;
             held += 6;
             if (held >= 8) {
                 held -= 8;
@@ -262,10 +261,9 @@ static bool use_charset(struct decoder *decoder, const char *charset)
         const char *name = known_name(charset);
         memcpy(decoder->charset, charset, ENCODED_CHARSET_BYTES);
         decoder->is_utf8 = text_equal_folded(name, "utf-8");
-        decoder->converter =
-            decoder->is_utf8 ? NO_CONVERTER : open_charset(decoder->words, name);
+        decoder->converter = decoder->is_utf8 ? NULL : open_charset(decoder->words, name);
     }
-    return decoder->is_utf8 || decoder->converter != NO_CONVERTER;
+    return decoder->is_utf8 || decoder->converter != NULL;
 }
 
 static void take_word(struct decoder *decoder, const struct encoded_word *word)

@@ -53,7 +53,7 @@ void header_words_end(struct header_words *words)
 }
 
 /* The text between the outer parentheses, unquoted. */
-static void keep_comment(struct header_words *words, const char *text, const char *end)
+static void keep_comment(struct header_words *words, const char *content, const char *end)
 {
     if (!words->has_comments) {
         words->has_comments = true;
@@ -62,16 +62,16 @@ static void keep_comment(struct header_words *words, const char *text, const cha
     if (words->comments.length > 0) {
         buffer_append_text(&words->comments, " ");
     }
-    for (; text < end; text++) {
-        text += *text == '\\';
-        buffer_append(&words->comments, text, 1);
+    for (; content < end; content++) {
+        content += *content == '\\';
+        buffer_append(&words->comments, content, 1);
     }
 }
 
 /* Behind the comment that begins at text; NULL when it does not end. */
 static const char *skip_comment(struct header_words *words, const char *text)
 {
-    const char *begin = text + 1;
+    const char *content = text + 1;
     size_t depth = 0;
     for (; *text != '\0'; text++) {
         if (*text == '\\' && text[1] != '\0') {
@@ -79,7 +79,7 @@ static const char *skip_comment(struct header_words *words, const char *text)
         } else if (*text == '(' && ++depth > COMMENT_DEPTH_MAX) {
             return NULL;
         } else if (*text == ')' && --depth == 0) {
-            keep_comment(words, begin, text);
+            keep_comment(words, content, text);
             return text + 1;
         }
     }

@@ -10,7 +10,8 @@
 #include <unistr.h>
 
 #define IDEOGRAPHIC_STOP "\xe3\x80\x82"
-#define RIGHT_TO_LEFT_OVERRIDE "\xe2\x80\xae"
+/* U+202E, in bytes that do not turn this line round. */
+static const char right_to_left_override[] = {'\xe2', '\x80', '\xae', '\0'};
 
 bool unicode_is_ascii(const char *text, size_t length)
 {
@@ -137,7 +138,7 @@ char *unicode_flatten(struct arena *arena, const char *text)
 
 char *unicode_reverse_overridden(struct arena *arena, const char *text)
 {
-    if (strstr(text, RIGHT_TO_LEFT_OVERRIDE) == NULL) {
+    if (strstr(text, right_to_left_override) == NULL) {
         return NULL;
     }
     size_t length = strlen(text);
