@@ -325,7 +325,7 @@ static sfsistat on_end_of_message(SMFICTX *context)
                error_set(&error, ERROR_REMOTE, "the MTA does not take quarantine");
     }
     if (!sent) {
-        verdict = transaction_edit_failed(connection->transaction, &error);
+        verdict = transaction_edit_failed(connection->transaction, &edits, &error);
     }
     transaction_conclude(connection->transaction, &verdict, &edits);
     sfsistat status = give(context, &verdict);

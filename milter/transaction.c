@@ -4,6 +4,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "directory/envelope.h"
+#include "mail/plan_text.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -27,8 +28,9 @@ struct transaction {
     struct decision_list session_decisions;
     struct decision_list decisions;
     struct quota_holds holds;
-    bool accepted;       /* the message is on its way */
-    struct verdict kept; /* of the data stage */
+    size_t rewritten_count; /* recipients of the message, once they are expanded */
+    bool accepted;          /* the message is on its way */
+    struct verdict kept;    /* of the data stage */
     struct timespec begin;
 };
 
@@ -93,6 +95,7 @@ void transaction_end(struct transaction *transaction)
                        : 0;
     quota_holds_end(&transaction->holds, services->ledger, transaction->accepted, size);
     transaction->accepted = false;
+    transaction->rewritten_count = 0;
     message_end(transaction->message);
     account_memory(transaction);
     transaction->decisions = (struct decision_list){
@@ -243,10 +246,10 @@ struct verdict transaction_mail(struct transaction *transaction,
         transaction, call_message_stage(transaction, STAGE_MAIL, NULL), "mail");
 }
 
-/* Of mail from sendmail(1) too, a recipient that there is no memory for cannot be taken:
+/* Of mail from sendmail(1) too, a recipient that there is no room for cannot be taken:
  * since it may not be refused at RCPT, the message is deferred as a whole, at end of
  * headers. */
-static struct verdict refuse_for_memory(struct transaction *transaction)
+static struct verdict too_many(struct transaction *transaction)
 {
     struct verdict verdict =
         refusal(VERDICT_DEFER, 452, "4.5.3", "Too many recipients, try again with fewer");
@@ -270,9 +273,37 @@ static struct verdict judge_recipient(struct transaction *transaction,
     account_memory(transaction);
     if (transaction->accounted_bytes > MESSAGE_ARENA_BYTES ||
         (int64_t)atomic_load(&messages_bytes) > transaction->settings->messages_memory) {
-        return refuse_for_memory(transaction);
+        return too_many(transaction);
     }
     return call_message_stage(transaction, STAGE_RCPT, recipient);
+}
+
+static void log_too_many(const struct transaction *transaction,
+                         const struct recipient *recipient, size_t count)
+{
+    struct log_line line;
+    log_begin(&line, LOG_WARNING, "too_many_recipients");
+    log_text(&line, "session", transaction->session->id);
+    log_text(&line, "qid", transaction->message->queue_id);
+    log_text(&line, "recipient", recipient->address.external);
+    log_number(&line, "expands_to", (int64_t)count);
+    log_number(&line, "before", (int64_t)transaction->rewritten_count);
+    log_number(&line, "limit", (int64_t)transaction->settings->rewrite.recipients_max);
+    log_end(&line);
+}
+
+/* Aliases must not make more recipients of one message than rewrite.max_recipients. */
+static struct verdict limit_expansion(struct transaction *transaction,
+                                      const struct recipient *recipient)
+{
+    const struct rewrite *rewrite = &transaction->settings->rewrite;
+    size_t count = rewrite_count(rewrite, &recipient->address, transaction->snapshot);
+    if (rewrite->expand && count + transaction->rewritten_count > rewrite->recipients_max) {
+        log_too_many(transaction, recipient, count);
+        return too_many(transaction);
+    }
+    transaction->rewritten_count += count;
+    return (struct verdict){.kind = VERDICT_CONTINUE};
 }
 
 struct verdict transaction_rcpt(struct transaction *transaction, const char *queue_id,
@@ -285,8 +316,11 @@ struct verdict transaction_rcpt(struct transaction *transaction, const char *que
     set_queue_id(message, queue_id);
     counter_add(COUNTER_RECIPIENTS, 1);
     struct recipient *recipient = message_add_recipient(message, arguments + 1);
-    struct verdict verdict = spare_local_submission(
-        transaction, judge_recipient(transaction, recipient, arguments[0]), "rcpt");
+    struct verdict verdict = judge_recipient(transaction, recipient, arguments[0]);
+    if (!verdict_is_refusal(&verdict)) {
+        verdict = limit_expansion(transaction, recipient);
+    }
+    verdict = spare_local_submission(transaction, verdict, "rcpt");
     bool refused = verdict_is_refusal(&verdict);
     recipient->state = refused ? RECIPIENT_REFUSED : RECIPIENT_ACCEPTED;
     counter_add(COUNTER_REFUSED_RECIPIENTS, refused ? 1 : 0);
@@ -336,6 +370,7 @@ static void log_summary(const struct transaction *transaction,
         log_number(&line, "size", message_size(message)); /* else the body was skipped */
     }
     log_number(&line, "edits", (int64_t)edits->count);
+    log_text(&line, "plan", edits_text(message->arena, edits));
     log_text(&line, "verdict", verdict_kind_name(verdict->kind));
     if (verdict_is_refusal(verdict)) {
         log_number(&line, "code", verdict->code);
@@ -379,8 +414,8 @@ bool transaction_body(struct transaction *transaction, size_t bytes)
     return true;
 }
 
-struct verdict transaction_edit_failed(const struct transaction *transaction,
-                                       const struct error *error)
+static struct verdict plan_failed(const struct transaction *transaction, const char *plan,
+                                  const struct error *error)
 {
     counter_add(COUNTER_PLAN_ERRORS, 1);
     struct log_line line;
@@ -388,9 +423,17 @@ struct verdict transaction_edit_failed(const struct transaction *transaction,
     log_text(&line, "session", transaction->session->id);
     log_text(&line, "qid", transaction->message->queue_id);
     log_text(&line, "error", error->text);
+    log_text(&line, "plan", plan);
     log_end(&line);
     return refusal(VERDICT_DEFER, 451, "4.3.0",
                    "The message cannot be rewritten now, try again later");
+}
+
+struct verdict transaction_edit_failed(const struct transaction *transaction,
+                                       const struct edit_list *edits,
+                                       const struct error *error)
+{
+    return plan_failed(transaction, edits_text(transaction->message->arena, edits), error);
 }
 
 /* Never a half-applied edit: a plan that fails its check is a temporary refusal. */
@@ -398,11 +441,17 @@ static struct verdict make_plan(struct transaction *transaction, struct edit_lis
 {
     struct message *message = transaction->message;
     struct error error = {0};
-    if (envelope_plan(&message->plan, message->recipients, message->recipient_count,
+    struct recipient *const *recipients =
+        rewrite_recipients(&transaction->settings->rewrite, message, transaction->snapshot);
+    if (envelope_plan(&message->plan, recipients, message->recipient_count,
                       transaction->snapshot, message->arena, edits, &error)) {
+        rewrite_trace(&transaction->settings->rewrite, message, edits);
         return (struct verdict){.kind = VERDICT_CONTINUE};
     }
-    return transaction_edit_failed(transaction, &error);
+    return plan_failed(
+        transaction,
+        plan_text(message->arena, &message->plan, recipients, message->recipient_count),
+        &error);
 }
 
 struct verdict transaction_finish(struct transaction *transaction, const char *queue_id,

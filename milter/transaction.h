@@ -9,6 +9,7 @@
 
 #include "base/network.h"
 #include "current.h"
+#include "directory/rewrite.h"
 #include "mail/decision.h"
 #include "mail/plan.h"
 
@@ -21,7 +22,8 @@ struct transaction_settings {
     const struct services *services;
     const struct network_list *trusted;
     int64_t messages_memory; /* bytes that all open messages may keep */
-    bool record_all;         /* also what rules did not object to: for explain */
+    struct rewrite rewrite;
+    bool record_all; /* also what rules did not object to: for explain */
 };
 
 struct peer {
@@ -75,6 +77,7 @@ struct verdict transaction_finish(struct transaction *transaction, const char *q
 
 /* The edits could not be sent after all: counted and logged; what to answer instead. */
 struct verdict transaction_edit_failed(const struct transaction *transaction,
+                                       const struct edit_list *edits,
                                        const struct error *error);
 
 /* What the client is really told: the summary line and the counters, and whether the room

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HOSTNAME_BYTES = 256, SECOND = 1000, MINUTE = 60 * SECOND };
+enum { HOSTNAME_BYTES = 256, HEADER_NAME_BYTES = 76, SECOND = 1000, MINUTE = 60 * SECOND };
 
 /* Postfix waits 30 s for the answer to a command and 300 s at end of message: budgets stay
  * below. */
@@ -49,6 +49,15 @@ static const struct option program_options[] = {
      "shadow: decide and log, change nothing; per rule: RULE.mode"},
     {"on_error", OPTION_CHOICE, "defer", 0, 0, "defer continue", NULL,
      "when a rule itself fails: defer (451 4.3.0) or continue; per rule: RULE.on_error"},
+    {"rewrite.alias", OPTION_CHOICE, "keep", 0, 0, "keep expand", NULL,
+     "expand: recipients are replaced by what they expand to"},
+    {"rewrite.subaddress", OPTION_CHOICE, "keep", 0, 0, "keep external strip", NULL,
+     "strip: the detail is removed from recipients; external: only from addresses "
+     "elsewhere, which an alias hands it on to"},
+    {"rewrite.header", OPTION_TEXT, "X-Original-To", 0, 0, NULL, NULL,
+     "header that names a rewritten recipient as the client gave it, or off"},
+    {"rewrite.max_recipients", OPTION_COUNT, "1000", 1, 50000, NULL, NULL,
+     "that one message may have once its aliases are expanded"},
     {"quota.service", OPTION_TEXT, "inet:127.0.0.1:65265", 0, 0, NULL, NULL,
      "Dovecot's quota-status: inet:host:port or unix:/path"},
     {"quota.timeout", OPTION_DURATION, "1s", 1, 20 * SECOND, NULL, NULL,
@@ -229,6 +238,18 @@ static bool check_folder(const char *value, struct complaint *complaint)
     return *value != '\0' || complain(complaint, "the path is empty");
 }
 
+/* RFC 5322 2.2. */
+static bool check_header_name(const char *value, struct complaint *complaint)
+{
+    size_t length = strlen(value);
+    bool fits = length > 0 && length <= HEADER_NAME_BYTES;
+    for (size_t i = 0; fits && i < length; i++) {
+        fits = value[i] > ' ' && value[i] < 0x7f && value[i] != ':';
+    }
+    complain_remedy(complaint, "write a name like X-Original-To, or off");
+    return fits || complain(complaint, "this is no name of a header");
+}
+
 static const struct {
     const char *name;
     bool (*check)(const char *value, struct complaint *complaint);
@@ -240,6 +261,7 @@ static const struct {
     {"dms.volume", check_folder},
     {"lua.path", check_folder},
     {"recipient_delimiter", check_delimiters},
+    {"rewrite.header", check_header_name},
     {"quota.service", check_service},
 };
 

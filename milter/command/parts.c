@@ -98,6 +98,7 @@ bool parts_start(struct parts *parts, struct config *config, struct finding_list
         .services = &parts->services,
         .trusted = &parts->trusted,
         .messages_memory = config_number(config, "messages.memory"),
+        .rewrite = settings_rewrite(config),
     };
     return true;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "command/settings.h"
 
+#include <string.h>
+
 /* Never NULL: an option without a value is "". */
 static const char *text_of(const struct config *config, const char *name)
 {
@@ -51,4 +53,23 @@ struct quota_client_settings settings_quota(const struct config *config)
         .connections = (int)config_number(config, "quota.connections"),
         .breaker_failures = (int)config_number(config, "quota.breaker_failures"),
     };
+}
+
+struct rewrite settings_rewrite(const struct config *config)
+{
+    const char *header = config_text(config, "rewrite.header");
+    const char *detail = config_text(config, "rewrite.subaddress");
+    struct rewrite rewrite = {
+        .expand = strcmp(config_text(config, "rewrite.alias"), "expand") == 0,
+        .detail = strcmp(detail, "strip") == 0      ? DETAIL_STRIP
+                  : strcmp(detail, "external") == 0 ? DETAIL_EXTERNAL
+                                                    : DETAIL_KEEP,
+        .header = strcmp(header, "off") != 0 ? header : NULL,
+        .recipients_max = (size_t)config_number(config, "rewrite.max_recipients"),
+    };
+    if (strcmp(config_text(config, "mode"), "shadow") == 0) {
+        rewrite.expand = false;
+        rewrite.detail = DETAIL_KEEP;
+    }
+    return rewrite;
 }

@@ -7,6 +7,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "directory/dms.h"
+#include "directory/rewrite.h"
 #include "quota/client.h"
 
 #include <stdbool.h>
@@ -18,5 +19,8 @@ bool settings_directory(const struct config *config, struct arena *arena,
 
 /* Borrows from config. */
 struct quota_client_settings settings_quota(const struct config *config);
+
+/* The same; nothing is rewritten in shadow mode. */
+struct rewrite settings_rewrite(const struct config *config);
 
 #endif

@@ -32,6 +32,9 @@ const char *dsn_typed_address(struct arena *arena, const char *raw)
 const char *dsn_delete_form(struct arena *arena, const struct address *address)
 {
     const char *typed = dsn_typed_address(arena, address->raw);
+    if (typed[0] == '@') {
+        return NULL; /* a route within a route: how much of it Postfix keeps, who knows */
+    }
     bool is_plain = true;
     for (const char *at = typed; *at != '\0'; at++) {
         unsigned char c = (unsigned char)*at;

@@ -13,7 +13,7 @@ const char *dsn_typed_address(struct arena *arena, const char *raw);
 
 /* What names a recipient to the MTA for deletion: as typed, or, when quotes, comments or
  * blanks inside leave room for two readings, in external form. NULL when that would not be
- * the same (a quoted name without a domain). */
+ * the same (a quoted name without a domain, a source route within another). */
 const char *dsn_delete_form(struct arena *arena, const struct address *address);
 
 /* The client's ORCPT as it stands, else one made from what was typed. */

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "directory/rewrite.h"
+
+#include "base/text.h"
+#include "directory/resolve.h"
+#include "mail/dsn.h"
+#include "mail/key_set.h"
+
+#include <string.h>
+
+struct rewriting {
+    const struct rewrite *rewrite;
+    const struct snapshot *snapshot;
+    struct arena *arena;
+    const struct address *asked; /* the recipient as the client gave it */
+};
+
+static const struct expansion *expand(const struct rewriting *rewriting,
+                                      const char *external, struct address *address)
+{
+    struct error ignored;
+    const struct address_rules *rules = &snapshot_settings(rewriting->snapshot)->rules;
+    if (!address_parse(rewriting->arena, external, rules, address, &ignored)) {
+        return NULL;
+    }
+    return resolve_address(rewriting->arena, address, rewriting->snapshot);
+}
+
+/* Can an envelope name all that it expands to? */
+static bool is_expandable(const struct expansion *expansion)
+{
+    bool possible =
+        (expansion->status == EXPANSION_OK || expansion->status == EXPANSION_RELAY) &&
+        expansion->fault == FAULT_NONE && expansion->domain_class != CLASS_LOCAL;
+    for (size_t i = 0; possible && i < expansion->recipient_count; i++) {
+        const struct expanded_recipient *recipient = &expansion->recipients[i];
+        possible = recipient->class != CLASS_LOCAL;
+        for (size_t j = 0; possible && j < recipient->via_count; j++) {
+            possible = recipient->via[j].match != MATCH_LOCAL;
+        }
+    }
+    return possible && expansion->recipient_count > 0;
+}
+
+static const char *base_of(const struct rewriting *rewriting, const struct address *address)
+{
+    return address_quote(rewriting->arena, arena_format(rewriting->arena, "%s@%s",
+                                                        address->base, address->domain));
+}
+
+static const char *base_of_text(const struct rewriting *rewriting, const char *external)
+{
+    struct address address;
+    struct error ignored;
+    const struct address_rules *rules = &snapshot_settings(rewriting->snapshot)->rules;
+    return address_parse(rewriting->arena, external, rules, &address, &ignored)
+               ? base_of(rewriting, &address)
+               : external;
+}
+
+/* Do both lead to the same places, when details do not count? Where the detail does not
+ * come through to a place there is nothing to take away. */
+static bool is_same_way(const struct rewriting *rewriting, const struct expansion *with,
+                        const struct expansion *without)
+{
+    bool same = is_expandable(with) && is_expandable(without) &&
+                with->recipient_count == without->recipient_count;
+    struct key_set *reached = key_set_new(rewriting->arena);
+    for (size_t i = 0; same && i < without->recipient_count; i++) {
+        key_set_add(reached, without->recipients[i].address);
+    }
+    for (size_t i = 0; same && i < with->recipient_count; i++) {
+        const char *address = with->recipients[i].address;
+        same = !key_set_has(reached, address) &&
+               text_equal_folded(base_of_text(rewriting, address),
+                                 base_of_text(rewriting, without->recipients[i].address));
+    }
+    return same;
+}
+
+/* Whether the options take this detail away. One that the operator wrote into a target
+ * elsewhere is part of that address: only what came with the recipient goes. */
+static bool is_unwanted(const struct rewriting *rewriting, const struct address *address,
+                        const struct expansion *expansion)
+{
+    if (expansion->domain_class == CLASS_EXTERNAL) {
+        return strcmp(address->detail, rewriting->asked->detail) == 0;
+    }
+    return expansion->domain_class == CLASS_MAILBOX &&
+           rewriting->rewrite->detail == DETAIL_STRIP;
+}
+
+static const char *without_detail(const struct rewriting *rewriting, const char *external)
+{
+    struct address address;
+    struct address base;
+    const struct expansion *with = expand(rewriting, external, &address);
+    if (with == NULL || address.detail[0] == '\0' ||
+        !is_unwanted(rewriting, &address, with)) {
+        return external;
+    }
+    const char *bare = base_of(rewriting, &address);
+    const struct expansion *without = expand(rewriting, bare, &base);
+    return without != NULL && is_same_way(rewriting, with, without) ? bare : external;
+}
+
+/* What the recipient is to be delivered to, before details are looked at. */
+static size_t list_targets(const struct rewriting *rewriting,
+                           const struct recipient *recipient, const char ***targets)
+{
+    if (recipient->replaced) {
+        *targets = recipient->replacement;
+        return recipient->replacement_count;
+    }
+    const struct expansion *expansion =
+        rewriting->rewrite->expand
+            ? resolve_address(rewriting->arena, &recipient->address, rewriting->snapshot)
+            : NULL;
+    bool expands = expansion != NULL && is_expandable(expansion);
+    size_t count = expands ? expansion->recipient_count : 1;
+    *targets = arena_array(rewriting->arena, count, sizeof **targets);
+    (*targets)[0] = recipient->address.external;
+    for (size_t i = 0; expands && i < count; i++) {
+        (*targets)[i] = expansion->recipients[i].address;
+    }
+    return count;
+}
+
+static bool is_ours(const struct rewriting *rewriting)
+{
+    const struct question question = {
+        .kind = QUESTION_DOMAIN,
+        .key = text_fold_copy(rewriting->arena, rewriting->asked->domain)};
+    return snapshot_answer(rewriting->snapshot, &question, rewriting->arena).kind ==
+           ANSWER_FOUND;
+}
+
+/* The recipient, or its rewritten copy. */
+static struct recipient *rewrite_one(const struct rewriting *rewriting,
+                                     struct recipient *recipient)
+{
+    const char **targets;
+    size_t count = list_targets(rewriting, recipient, &targets);
+    const char **list = arena_array(rewriting->arena, count + 1, sizeof *list);
+    bool changed = !recipient->replaced;
+    /* The detail of an address that is not ours is no detail to us. */
+    bool is_foreign = count == 1 &&
+                      text_equal_folded(targets[0], recipient->address.external) &&
+                      !is_ours(rewriting);
+    for (size_t i = 0; i < count; i++) {
+        list[i] = targets[i];
+        if (rewriting->rewrite->detail != DETAIL_KEEP && !is_foreign) {
+            list[i] = without_detail(rewriting, targets[i]);
+        }
+        changed = changed || list[i] != targets[i];
+    }
+    bool is_itself = !recipient->replaced && count == 1 &&
+                     text_equal_folded(list[0], recipient->address.external);
+    if (is_itself || !changed) {
+        return recipient;
+    }
+    struct recipient *copy = arena_alloc(rewriting->arena, sizeof *copy);
+    *copy = *recipient;
+    copy->replaced = true;
+    copy->replacement = list;
+    copy->replacement_count = count;
+    return copy;
+}
+
+size_t rewrite_count(const struct rewrite *rewrite, const struct address *address,
+                     const struct snapshot *snapshot)
+{
+    if (!rewrite->expand) {
+        return 1;
+    }
+    struct arena *arena = arena_new();
+    const struct expansion *expansion = resolve_address(arena, address, snapshot);
+    size_t count = is_expandable(expansion) ? expansion->recipient_count : 1;
+    arena_free(&arena);
+    return count;
+}
+
+struct recipient *const *rewrite_recipients(const struct rewrite *rewrite,
+                                            const struct message *message,
+                                            const struct snapshot *snapshot)
+{
+    if (!rewrite->expand && rewrite->detail == DETAIL_KEEP) {
+        return message->recipients;
+    }
+    struct rewriting rewriting = {
+        .rewrite = rewrite, .snapshot = snapshot, .arena = message->arena};
+    struct recipient **list =
+        arena_array(message->arena, message->recipient_count + 1, sizeof *list);
+    for (size_t i = 0; i < message->recipient_count; i++) {
+        list[i] = message->recipients[i];
+        if (list[i]->state == RECIPIENT_ACCEPTED) {
+            rewriting.asked = &list[i]->address;
+            list[i] = rewrite_one(&rewriting, list[i]);
+        }
+    }
+    return list;
+}
+
+/* The only recipient, when it is no longer one. */
+static const struct recipient *find_replaced(const struct message *message,
+                                             const struct edit_list *edits)
+{
+    bool replaced = edits->count > 0 && edits->edits[0].kind == EDIT_DELETE_RECIPIENT;
+    for (size_t i = 0; replaced && i < message->recipient_count; i++) {
+        if (message->recipients[i]->state == RECIPIENT_ACCEPTED &&
+            message_accepted_count(message) == 1) {
+            return message->recipients[i];
+        }
+    }
+    return NULL;
+}
+
+void rewrite_trace(const struct rewrite *rewrite, const struct message *message,
+                   struct edit_list *edits)
+{
+    const struct recipient *replaced = find_replaced(message, edits);
+    if ((!rewrite->expand && rewrite->detail == DETAIL_KEEP) || rewrite->header == NULL ||
+        replaced == NULL) {
+        return;
+    }
+    const char *typed = dsn_typed_address(message->arena, replaced->address.raw);
+    if (!header_value_is_valid(typed, strlen(typed))) {
+        return;
+    }
+    size_t seen = 0;
+    while (header_find(&message->headers, rewrite->header, seen + 1) != NULL) {
+        seen++;
+    }
+    struct edit *list = arena_array(message->arena, edits->count + seen + 1, sizeof *list);
+    memcpy(list, edits->edits, edits->count * sizeof *list);
+    edits->edits = list;
+    for (; seen > 0; seen--) {
+        list[edits->count++] = (struct edit){
+            .kind = EDIT_DELETE_HEADER, .name = rewrite->header, .index = (int)seen};
+    }
+    list[edits->count++] =
+        (struct edit){.kind = EDIT_ADD_HEADER, .name = rewrite->header, .value = typed};
+}
