@@ -3,6 +3,7 @@
 #include "base/config_store.h"
 #include "base/text.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +60,15 @@ static const struct option program_options[] = {
     {"rewrite.max_recipients", OPTION_COUNT, "1000", 1, 50000, NULL, NULL,
      "that one message may have once its aliases are expanded"},
     {"quota.service", OPTION_TEXT, "inet:127.0.0.1:65265", 0, 0, NULL, NULL,
-     "Dovecot's quota-status: inet:host:port or unix:/path"},
+     "Dovecot's quota-status: inet:host:port, tls:host:port or unix:/path"},
+    {"quota.tls_ca", OPTION_TEXT, NULL, 0, 0, NULL, NULL,
+     "a file of certificates (PEM) that tls: trusts; none: those of the system"},
+    {"quota.tls_name", OPTION_TEXT, NULL, 0, 0, NULL, NULL,
+     "host name or address that the certificate must bear; none: the service's host"},
+    {"quota.tls_certificate", OPTION_TEXT, NULL, 0, 0, NULL, NULL,
+     "a file with our own certificate and its chain (PEM), for a service that demands one"},
+    {"quota.tls_key", OPTION_TEXT, NULL, 0, 0, NULL, NULL,
+     "a file with the key of quota.tls_certificate (PEM, without a passphrase)"},
     {"quota.timeout", OPTION_DURATION, "1s", 1, 20 * SECOND, NULL, NULL,
      "for one answer of quota-status"},
     {"quota.connections", OPTION_COUNT, "4", 1, 64, NULL, NULL,
@@ -186,12 +195,13 @@ static bool check_listen(const char *value, struct complaint *complaint)
 
 static bool check_service(const char *value, struct complaint *complaint)
 {
-    complain_remedy(complaint, "write inet:host:port or unix:/path");
+    complain_remedy(complaint, "write inet:host:port, tls:host:port or unix:/path");
     if (strncmp(value, "unix:", 5) == 0) {
         return check_path(value + 5, complaint);
     }
     const char *colon = strrchr(value, ':');
-    if (strncmp(value, "inet:", 5) != 0 || colon <= value + 5) {
+    bool is_known = strncmp(value, "inet:", 5) == 0 || strncmp(value, "tls:", 4) == 0;
+    if (!is_known || colon <= strchr(value, ':') + 1) {
         return complain(complaint, "this is no service");
     }
     return check_port(colon + 1, strlen(colon + 1), complaint);
@@ -216,6 +226,13 @@ static bool check_hostname(const char *value, struct complaint *complaint)
                 (length > 0 && value[length - 1] == '.');
     return (length > 0 && length <= 253 && strspn(value, allowed) == length && !dots) ||
            complain(complaint, "this is no host name");
+}
+
+static bool check_tls_name(const char *value, struct complaint *complaint)
+{
+    unsigned char address[16];
+    return *value == '\0' || inet_pton(AF_INET6, value, address) == 1 ||
+           check_hostname(value, complaint);
 }
 
 static bool check_delimiters(const char *value, struct complaint *complaint)
@@ -263,6 +280,7 @@ static const struct {
     {"recipient_delimiter", check_delimiters},
     {"rewrite.header", check_header_name},
     {"quota.service", check_service},
+    {"quota.tls_name", check_tls_name},
 };
 
 bool config_check_form(const char *name, const char *value, struct complaint *complaint)

@@ -30,9 +30,14 @@ static bool is_in_use(const struct config *config)
 static void add_no_answer(struct finding_list *findings, const struct quota_report *report,
                           const struct error *error)
 {
-    finding_add_format(findings, FINDING_WARNING, "quota-no-answer", "", 0,
-                       "Let Dovecot's quota-status listen there (service quota-status in "
-                       "dovecot.cf), or set quota.service to where it listens",
+    bool is_tls = strncmp(report->service, "tls:", 4) == 0;
+    const char *remedy =
+        is_tls ? "Let something that speaks TLS listen there in front of Dovecot's "
+                 "quota-status, with a certificate for quota.tls_name (the host of "
+                 "quota.service) that quota.tls_ca vouches for"
+               : "Let Dovecot's quota-status listen there (service quota-status in "
+                 "dovecot.cf), or set quota.service to where it listens";
+    finding_add_format(findings, FINDING_WARNING, "quota-no-answer", "", 0, remedy,
                        "Dovecot's quota-status gives no answer at %s: %s. While that is "
                        "so, quota.on_failure decides",
                        report->service, error->text);
@@ -125,48 +130,48 @@ static void check_largest(const struct config *config, struct quota_client *clie
     }
 }
 
-static bool ask(const struct config *config, struct quota_report *report,
-                struct finding_list *findings, struct error *error)
+/* Nobody is asked when the rule quota is not in use, or there is no account. */
+static void ask(const struct config *config, const char *account, struct loop *loop,
+                struct quota_client *client, struct quota_report *report,
+                struct finding_list *findings)
 {
-    struct loop *loop = loop_start(error);
-    if (loop == NULL) {
-        return false;
+    if (account == NULL || !is_in_use(config)) {
+        return;
     }
-    struct quota_client_settings settings = settings_quota(config);
-    struct quota_client *client = quota_client_new(loop, &settings, error);
-    if (client != NULL) {
-        struct quota_request request;
-        quota_request_init(&request, client, report->account, 1);
-        request_wait(loop, (struct request *[]){&request.request}, 1);
-        take_answer(report, &request, findings);
-        if (request.request.ok && request.result == QUOTA_FITS) {
-            check_largest(config, client, loop, report, findings);
-        }
-        quota_client_free(&client);
-        loop_stop(&loop);
-        return true;
+    *report = (struct quota_report){
+        .service = arena_copy(findings->arena, config_text(config, "quota.service")),
+        .account = arena_copy(findings->arena, account),
+    };
+    struct quota_request request;
+    quota_request_init(&request, client, report->account, 1);
+    request_wait(loop, (struct request *[]){&request.request}, 1);
+    take_answer(report, &request, findings);
+    if (request.request.ok && request.result == QUOTA_FITS) {
+        check_largest(config, client, loop, report, findings);
     }
-    loop_stop(&loop);
-    return false;
 }
 
 struct quota_report check_quota(const struct config *config,
                                 const struct snapshot *snapshot,
                                 struct finding_list *findings)
 {
-    const char *account = snapshot_first_account(snapshot);
-    if (account == NULL || !is_in_use(config)) {
-        return (struct quota_report){0};
-    }
-    struct quota_report report = {
-        .service = arena_copy(findings->arena, config_text(config, "quota.service")),
-        .account = arena_copy(findings->arena, account),
-        .answer = "none",
-    };
-    log_configure(LOG_ERROR, LOG_FORMAT_TEXT); /* what the breaker logs is a finding here */
+    struct quota_report report = {0};
+    struct quota_client_settings settings = settings_quota(config);
     struct error error = {0};
-    if (!ask(config, &report, findings, &error)) {
-        add_no_answer(findings, &report, &error);
+    log_configure(LOG_ERROR, LOG_FORMAT_TEXT); /* what the breaker logs is a finding here */
+    struct loop *loop = loop_start(&error);
+    struct quota_client *client =
+        loop != NULL ? quota_client_new(loop, &settings, &error) : NULL;
+    if (client != NULL) {
+        ask(config, snapshot_first_account(snapshot), loop, client, &report, findings);
+        quota_client_free(&client);
+    } else {
+        finding_add(findings, FINDING_ERROR, "quota-service", "", 0,
+                    arena_copy(findings->arena, error.text),
+                    "Mend it; until then `run` does not start");
+    }
+    if (loop != NULL) {
+        loop_stop(&loop);
     }
     return report;
 }

@@ -16,9 +16,9 @@ struct quota_report {
     const char *action; /* what it said, word for word; NULL: it is of no interest */
 };
 
-/* Asks when the rule quota is in use and there is an account, for quota.timeout at most,
- * and adds what is wrong to findings, in whose arena the report lives. The configuration
- * must be sound. */
+/* Whether the options about it can be used; and asks, when the rule quota is in use and
+ * there is an account, for quota.timeout at most. Adds what is wrong to findings, in whose
+ * arena the report lives. The configuration must be sound. */
 struct quota_report check_quota(const struct config *config,
                                 const struct snapshot *snapshot,
                                 struct finding_list *findings);

@@ -52,6 +52,10 @@ struct quota_client_settings settings_quota(const struct config *config)
         .timeout_ms = (int)config_number(config, "quota.timeout"),
         .connections = (int)config_number(config, "quota.connections"),
         .breaker_failures = (int)config_number(config, "quota.breaker_failures"),
+        .tls_ca = config_text(config, "quota.tls_ca"),
+        .tls_name = config_text(config, "quota.tls_name"),
+        .tls_certificate = config_text(config, "quota.tls_certificate"),
+        .tls_key = config_text(config, "quota.tls_key"),
     };
 }
 

@@ -64,7 +64,7 @@ static void refuse_waiting(struct quota_client *client)
         refuse(client, take_first(client));
     }
     for (size_t i = 0; i < client->connection_count; i++) {
-        if (client->connections[i].state == QUOTA_CONNECTION_CONNECTING) {
+        if (quota_connection_is_new(&client->connections[i])) {
             refuse(client, quota_connection_drop(&client->connections[i]));
         }
     }
@@ -218,6 +218,7 @@ static void expire(struct quota_client *client, struct quota_request *question,
     static const char *const phases[] = {
         [QUOTA_CONNECTION_CLOSED] = "in the queue",
         [QUOTA_CONNECTION_CONNECTING] = "connecting",
+        [QUOTA_CONNECTION_HANDSHAKE] = "in the TLS handshake",
         [QUOTA_CONNECTION_IDLE] = "idle",
         [QUOTA_CONNECTION_BUSY] = "waiting for the answer",
     };
@@ -230,7 +231,8 @@ static void expire(struct quota_client *client, struct quota_request *question,
               question->request.timeout_ms,
               is_unnamed ? "looking up the name" : phases[state]);
     /* Nobody took a connection in all that time, or not even the name was found. */
-    bool is_nobody = state == QUOTA_CONNECTION_CONNECTING || is_unnamed;
+    bool is_nobody = state == QUOTA_CONNECTION_CONNECTING ||
+                     state == QUOTA_CONNECTION_HANDSHAKE || is_unnamed;
     bool is_certain = is_nobody && !any_established(client);
     fail(client, question, is_certain, &error);
 }

@@ -23,6 +23,7 @@ struct quota_client {
     struct loop *loop;
     int timeout_ms;
     struct quota_service service;
+    struct tls_peer *tls;        /* NULL: plain */
     struct quota_lookup *lookup; /* under way, or NULL */
     struct breaker breaker;
     struct event *timer;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "quota/client.h"
 
+#include "io/tls.h"
 #include "quota/asking.h"
 
 #include <stdlib.h>
@@ -58,6 +59,41 @@ static void set_up(void *argument)
     asking_init(argument);
 }
 
+static bool is_set(const char *text)
+{
+    return text != NULL && *text != '\0';
+}
+
+/* Who must be at the other end; NULL: whoever it is, in plain text. */
+static bool secure(const struct quota_client_settings *settings,
+                   const struct quota_service *service, struct tls_peer **tls,
+                   struct error *error)
+{
+    *tls = NULL;
+    bool is_any = is_set(settings->tls_ca) || is_set(settings->tls_name) ||
+                  is_set(settings->tls_certificate) || is_set(settings->tls_key);
+    if (!service->is_tls) {
+        return !is_any ||
+               error_set(error, ERROR_CONFIG,
+                         "%s: this is plain text, but options quota.tls_... are set; "
+                         "write tls:host:port, or remove them",
+                         settings->service);
+    }
+    if (is_set(settings->tls_certificate) != is_set(settings->tls_key)) {
+        return error_set(error, ERROR_CONFIG,
+                         "of quota.tls_certificate and quota.tls_key one is set alone; set "
+                         "the other one as well, or neither");
+    }
+    const struct tls_settings secrets = {
+        .name = is_set(settings->tls_name) ? settings->tls_name : service->host,
+        .ca = settings->tls_ca,
+        .certificate = settings->tls_certificate,
+        .key = settings->tls_key,
+    };
+    *tls = tls_peer_new(&secrets, error);
+    return *tls != NULL;
+}
+
 struct quota_client *quota_client_new(struct loop *loop,
                                       const struct quota_client_settings *settings,
                                       struct error *error)
@@ -72,10 +108,16 @@ struct quota_client *quota_client_new(struct loop *loop,
                   "quota service: needs a connection and a millisecond");
         return NULL;
     }
+    struct tls_peer *tls = NULL;
+    if (!secure(settings, &service, &tls, error)) {
+        error_wrap(error, "quota service");
+        return NULL;
+    }
     struct quota_client *client = allocate(1, sizeof *client);
     client->loop = loop;
     client->timeout_ms = settings->timeout_ms;
     client->service = service;
+    client->tls = tls;
     client->connection_count = (size_t)settings->connections;
     client->connections = allocate(client->connection_count, sizeof *client->connections);
     for (size_t i = 0; i < client->connection_count; i++) {
@@ -83,6 +125,7 @@ struct quota_client *quota_client_new(struct loop *loop,
             .client = client,
             .base = loop_base(loop),
             .service = &client->service,
+            .tls = tls,
             .idle_ms = settings->idle_ms > 0 ? settings->idle_ms : IDLE_MS,
         };
     }
@@ -99,6 +142,9 @@ static void tear_down(void *argument)
 void quota_client_free(struct quota_client **client)
 {
     loop_run((*client)->loop, tear_down, *client);
+    if ((*client)->tls != NULL) {
+        tls_peer_free(&(*client)->tls);
+    }
     free((*client)->connections);
     free(*client);
     *client = NULL;

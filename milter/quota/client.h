@@ -17,16 +17,22 @@ struct quota_admission;
 struct quota_client;
 
 struct quota_client_settings {
-    const char *service; /* `inet:host:port` or `unix:/path`; borrowed, process lifetime */
+    const char *service; /* see service.h; borrowed, process lifetime */
     int timeout_ms;      /* for one answer, connecting included */
     int connections;     /* at most so many kept open; each occupies a process of Dovecot */
     int breaker_failures; /* in a row, until the service counts as away; 0: 3 */
     int idle_ms;          /* an unused connection is closed after it; 0: a minute */
+    /* For `tls:host:port` alone; each NULL or "" when it is not set. */
+    const char *tls_ca;          /* file of trusted certificates; not set: the system's */
+    const char *tls_name;        /* whose certificate it must be; not set: the host's */
+    const char *tls_certificate; /* ours, with tls_key; or neither */
+    const char *tls_key;
 };
 
-/* Checks the syntax of the service only; connects with the first question. A service that
- * is away at start is no error. NULL: CONFIG. A host name is looked up with the first
- * question, and again after the service was away, on a thread of its own. */
+/* Checks the syntax of the service and reads the files of TLS; connects with the first
+ * question. A service that is away at start is no error. NULL: CONFIG. A host name is
+ * looked up with the first question, and again after the service was away, on a thread of
+ * its own. */
 struct quota_client *quota_client_new(struct loop *loop,
                                       const struct quota_client_settings *settings,
                                       struct error *error);

@@ -20,14 +20,20 @@ static void close_socket(struct quota_connection *connection)
     }
     event_free(connection->reader);
     event_free(connection->writer);
-    close(connection->socket);
+    stream_close(&connection->stream);
     connection->state = QUOTA_CONNECTION_CLOSED;
     connection->is_reused = false;
 }
 
+bool quota_connection_is_new(const struct quota_connection *connection)
+{
+    return connection->state == QUOTA_CONNECTION_CONNECTING ||
+           connection->state == QUOTA_CONNECTION_HANDSHAKE;
+}
+
 struct quota_request *quota_connection_drop(struct quota_connection *connection)
 {
-    if (connection->state == QUOTA_CONNECTION_CONNECTING) {
+    if (quota_connection_is_new(connection)) {
         /* Silent addresses must not hide a good one behind them: the next begins there. */
         connection->service->preferred =
             connection->first_address + connection->tried_count;
@@ -65,7 +71,7 @@ static bool connect_address(struct quota_connection *connection,
         errno = failure;
         return false;
     }
-    connection->socket = made;
+    stream_open(&connection->stream, made, connection->tls);
     connection->reader =
         event_new(connection->base, made, EV_READ | EV_PERSIST, on_readable, connection);
     connection->writer =
@@ -90,8 +96,11 @@ static void connect_next(struct quota_connection *connection)
             return;
         }
     }
-    struct error error;
-    error_set(&error, ERROR_REMOTE, "cannot connect: %m");
+    /* What is wrong with TLS tells more than that nobody listens at another address. */
+    struct error error = connection->failure;
+    if (error.kind == ERROR_NONE) {
+        error_set(&error, ERROR_REMOTE, "cannot connect: %m");
+    }
     struct quota_request *question = connection->question;
     connection->question = NULL;
     quota_client_unreachable(question, &error);
@@ -101,6 +110,15 @@ static void connect_first(struct quota_connection *connection)
 {
     connection->first_address = connection->service->preferred;
     connection->tried_count = 0;
+    connection->failure.kind = ERROR_NONE;
+    connect_next(connection);
+}
+
+/* Who is there is not whom we look for, or does not want us. */
+static void give_up_address(struct quota_connection *connection, const struct error *error)
+{
+    connection->failure = *error;
+    close_socket(connection);
     connect_next(connection);
 }
 
@@ -113,30 +131,63 @@ static void lose(struct quota_connection *connection, const struct error *error)
 
 /* The server closes a connection whenever it likes, for one when it restarts. If that
  * crossed our question, the question is not at fault and is asked again, once. */
-static void hung_up(struct quota_connection *connection)
+static void hung_up(struct quota_connection *connection, const struct error *error)
 {
     if (connection->is_reused && connection->input_length == 0) {
         close_socket(connection); /* the next one is new: it does not come here again */
         connect_first(connection);
         return;
     }
-    struct error error;
-    error_set(&error, ERROR_REMOTE, "quota-status closed the connection");
-    lose(connection, &error);
+    lose(connection, error);
+}
+
+/* Whether there is something to go on with. If not, the socket is watched, or the
+ * connection at its end. */
+static bool has_gone_on(struct quota_connection *connection, enum stream_result result,
+                        struct error *error)
+{
+    switch (result) {
+    case STREAM_DONE:
+        return true;
+    case STREAM_WAIT_READ:
+        return false; /* reader is always watched */
+    case STREAM_WAIT_WRITE:
+        watch(connection->writer, NULL);
+        return false;
+    case STREAM_CLOSED:
+        error_set(error, ERROR_REMOTE, "quota-status closed the connection");
+        hung_up(connection, error);
+        return false;
+    case STREAM_FAILED:
+        break;
+    }
+    /* TLS 1.3 refuses a client only when that takes the handshake for done. */
+    if (connection->is_reused || connection->input_length > 0) {
+        hung_up(connection, error);
+    } else {
+        give_up_address(connection, error);
+    }
+    return false;
+}
+
+static bool is_sent(const struct quota_connection *connection)
+{
+    return connection->sent_length == connection->output_length;
 }
 
 static void send_question(struct quota_connection *connection)
 {
     const char *rest = connection->output + connection->sent_length;
     size_t length = connection->output_length - connection->sent_length;
-    ssize_t sent = send(connection->socket, rest, length, MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-        hung_up(connection);
-        return;
-    }
-    connection->sent_length += sent > 0 ? (size_t)sent : 0;
-    if (connection->sent_length < connection->output_length) {
-        watch(connection->writer, NULL);
+    size_t count = 0;
+    struct error error;
+    enum stream_result result =
+        stream_write(&connection->stream, rest, length, &count, &error);
+    if (has_gone_on(connection, result, &error)) {
+        connection->sent_length += count;
+        if (!is_sent(connection)) {
+            watch(connection->writer, NULL);
+        }
     }
 }
 
@@ -146,7 +197,7 @@ static void take_answer(struct quota_connection *connection)
     struct error error;
     enum quota_answer_state state =
         quota_answer_parse(connection->input, connection->input_length, &answer, &error);
-    if (connection->sent_length < connection->output_length) {
+    if (!is_sent(connection)) {
         state = QUOTA_ANSWER_BROKEN;
         error_set(&error, ERROR_REMOTE, "quota-status answered before it was asked");
     }
@@ -173,33 +224,27 @@ static void take_answer(struct quota_connection *connection)
 
 static void read_answer(struct quota_connection *connection)
 {
-    /* Room is never 0: a full input is a broken answer. */
-    ssize_t got = recv(connection->socket, connection->input + connection->input_length,
-                       sizeof connection->input - connection->input_length, 0);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return;
+    /* Room is never 0: a full input is a broken answer. So whatever TLS has decrypted comes
+     * out at once, and the socket tells of all that is still to be read. */
+    size_t count = 0;
+    struct error error;
+    enum stream_result result =
+        stream_read(&connection->stream, connection->input + connection->input_length,
+                    sizeof connection->input - connection->input_length, &count, &error);
+    if (has_gone_on(connection, result, &error)) {
+        connection->input_length += count;
+        take_answer(connection);
     }
-    if (got <= 0) {
-        hung_up(connection);
-        return;
-    }
-    connection->input_length += (size_t)got;
-    take_answer(connection);
 }
 
-static void on_readable(evutil_socket_t unused_socket, short unused_events, void *argument)
+/* With TLS, reading may wait until it can write, and writing until it can read. What comes
+ * before the question is sent answers nothing: hence first read. */
+static void exchange(struct quota_connection *connection)
 {
-    (void)unused_socket;
-    (void)unused_events;
-    struct quota_connection *connection = argument;
-    if (connection->state == QUOTA_CONNECTION_BUSY) {
-        read_answer(
-            connection); /* the timer may have gone off: then there is nothing to read */
-    } else {
-        /* Idle for too long, closed by the server, or bytes that answer no question. */
-        close_socket(connection);
+    read_answer(connection);
+    if (connection->state == QUOTA_CONNECTION_BUSY && !is_sent(connection)) {
+        send_question(connection);
     }
-    quota_client_advance(connection->client);
 }
 
 static void begin_question(struct quota_connection *connection)
@@ -210,11 +255,38 @@ static void begin_question(struct quota_connection *connection)
     send_question(connection);
 }
 
+static void shake_hands(struct quota_connection *connection)
+{
+    struct error error;
+    enum stream_result result = stream_handshake(&connection->stream, &error);
+    if (has_gone_on(connection, result, &error)) {
+        connection->service->preferred =
+            connection->first_address + connection->tried_count - 1;
+        begin_question(connection);
+    }
+}
+
+static void on_readable(evutil_socket_t unused_socket, short events, void *argument)
+{
+    (void)unused_socket;
+    struct quota_connection *connection = argument;
+    if (connection->state == QUOTA_CONNECTION_HANDSHAKE) {
+        shake_hands(connection);
+    } else if (connection->state == QUOTA_CONNECTION_BUSY) {
+        exchange(connection); /* the timer may have gone off: then there is nothing to do */
+    } else if ((events & EV_TIMEOUT) != 0 || !stream_is_quiet(&connection->stream)) {
+        /* Idle for too long, closed by the server, or bytes that answer no question. */
+        close_socket(connection);
+    }
+    quota_client_advance(connection->client);
+}
+
 static void connected(struct quota_connection *connection)
 {
     int failure = 0;
     socklen_t length = sizeof failure;
-    if (getsockopt(connection->socket, SOL_SOCKET, SO_ERROR, &failure, &length) != 0) {
+    if (getsockopt(connection->stream.socket, SOL_SOCKET, SO_ERROR, &failure, &length) !=
+        0) {
         failure = errno;
     }
     if (failure != 0) {
@@ -223,10 +295,10 @@ static void connected(struct quota_connection *connection)
         connect_next(connection);
         return;
     }
-    connection->service->preferred =
-        connection->first_address + connection->tried_count - 1;
     watch(connection->reader, NULL);
-    begin_question(connection);
+    connection->state = QUOTA_CONNECTION_HANDSHAKE;
+    connection->input_length = 0; /* of the question that a reused one was asked before */
+    shake_hands(connection);
 }
 
 static void on_writable(evutil_socket_t unused_socket, short unused_events, void *argument)
@@ -236,19 +308,20 @@ static void on_writable(evutil_socket_t unused_socket, short unused_events, void
     struct quota_connection *connection = argument;
     if (connection->state == QUOTA_CONNECTION_CONNECTING) {
         connected(connection);
-    } else {
-        send_question(connection);
+    } else if (connection->state == QUOTA_CONNECTION_HANDSHAKE) {
+        shake_hands(connection);
+    } else if (connection->state == QUOTA_CONNECTION_BUSY) {
+        exchange(connection);
     }
     quota_client_advance(connection->client);
 }
 
 /* False when the server closed it while it was idle or sent what nobody asked for, and the
- * loop has not come to tell us yet. */
-static bool is_usable(const struct quota_connection *connection)
+ * loop has not come to tell us yet; or is just about to send something. */
+static bool is_usable(struct quota_connection *connection)
 {
-    char byte;
     return connection->state == QUOTA_CONNECTION_IDLE &&
-           recv(connection->socket, &byte, sizeof byte, 0) < 0 && errno == EAGAIN;
+           stream_is_quiet(&connection->stream) && !stream_is_amid(&connection->stream);
 }
 
 void quota_connection_ask(struct quota_connection *connection,

@@ -7,6 +7,7 @@
 #define FOREGATE_QUOTA_CONNECTION_H
 
 #include "base/error.h"
+#include "io/stream.h"
 #include "quota/answer.h"
 #include "quota/client.h"
 #include "quota/service.h"
@@ -20,6 +21,7 @@ struct event_base;
 enum quota_connection_state {
     QUOTA_CONNECTION_CLOSED,
     QUOTA_CONNECTION_CONNECTING, /* for a question */
+    QUOTA_CONNECTION_HANDSHAKE,  /* connected, but with TLS nobody knows yet to whom */
     QUOTA_CONNECTION_IDLE,
     QUOTA_CONNECTION_BUSY, /* asking, or waiting for the answer */
 };
@@ -28,21 +30,26 @@ struct quota_connection {
     struct quota_client *client;
     struct event_base *base;
     struct quota_service *service;
+    struct tls_peer *tls; /* NULL: plain */
     int idle_ms;
     enum quota_connection_state state;
-    int socket; /* with reader and writer: unless CLOSED */
+    struct stream stream; /* with reader and writer: unless CLOSED */
     struct event *reader;
     struct event *writer;
     size_t first_address;           /* of the service, for this question */
     size_t tried_count;             /* addresses from there on; the last one is in use */
+    struct error failure;           /* why one of them that could be reached is no good */
     bool is_reused;                 /* has answered before */
-    struct quota_request *question; /* CONNECTING and BUSY */
+    struct quota_request *question; /* unless CLOSED or IDLE */
     char output[QUOTA_MAILBOX_BYTES + 256];
     size_t output_length;
     size_t sent_length;
     char input[QUOTA_ANSWER_BYTES]; /* since the question */
     size_t input_length;
 };
+
+/* Whether it has taken no question yet. */
+bool quota_connection_is_new(const struct quota_connection *connection);
 
 /* The connection must be CLOSED or IDLE. A connection found stale is made anew. Ends, maybe
  * before it returns, with one of the three reports below, unless it is dropped. */

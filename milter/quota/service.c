@@ -59,14 +59,15 @@ static bool split_inet(struct quota_service *service, const char *text)
     return is_clear && copy_part(service->host, sizeof service->host, host, length);
 }
 
+/* text begins with `inet:` or `tls:`. */
 static bool parse_inet(struct quota_service *service, const char *text, struct error *error)
 {
-    if (!split_inet(service, text)) {
-        return error_set(
-            error, ERROR_CONFIG,
-            "inet:%s: needs inet:host:port with a port from 1 to 65535, an IPv6 "
-            "address in brackets",
-            text);
+    service->is_tls = text[0] == 't';
+    if (!split_inet(service, strchr(text, ':') + 1)) {
+        return error_set(error, ERROR_CONFIG,
+                         "%s: needs %shost:port with a port from 1 to 65535, an IPv6 "
+                         "address in brackets",
+                         text, service->is_tls ? "tls:" : "inet:");
     }
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
@@ -77,7 +78,7 @@ static bool parse_inet(struct quota_service *service, const char *text, struct e
         return true;
     }
     if (strchr(service->host, ':') != NULL) {
-        return error_set(error, ERROR_CONFIG, "inet:%s: not an IPv6 address", text);
+        return error_set(error, ERROR_CONFIG, "%s: not an IPv6 address", text);
     }
     service->is_name = true;
     return true;
@@ -90,10 +91,11 @@ bool quota_service_parse(struct quota_service *service, const char *text,
     if (strncmp(text, "unix:", 5) == 0) {
         return parse_unix(service, text + 5, error);
     }
-    if (strncmp(text, "inet:", 5) == 0) {
-        return parse_inet(service, text + 5, error);
+    if (strncmp(text, "inet:", 5) == 0 || strncmp(text, "tls:", 4) == 0) {
+        return parse_inet(service, text, error);
     }
-    return error_set(error, ERROR_CONFIG, "%s: needs inet:host:port or unix:/path", text);
+    return error_set(error, ERROR_CONFIG,
+                     "%s: needs inet:host:port, tls:host:port or unix:/path", text);
 }
 
 void quota_service_set(struct quota_service *service, const struct addrinfo *found)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a service listens: `inet:host:port`, `inet:[::1]:port` or `unix:/path`, and the
- * socket addresses behind it. A literal address is known at once, a name after a look-up.
- */
+/* Where a service listens: `inet:host:port`, `inet:[::1]:port`, the same with `tls:`, or
+ * `unix:/path`, and the socket addresses behind it. A literal address is known at once, a
+ * name after a look-up. */
 #ifndef FOREGATE_QUOTA_SERVICE_H
 #define FOREGATE_QUOTA_SERVICE_H
 
@@ -22,7 +22,8 @@ struct quota_address {
 
 struct quota_service {
     bool is_name; /* host must be looked up */
-    char host[256];
+    bool is_tls;
+    char host[256]; /* empty: a path */
     char port[6];
     struct quota_address addresses[QUOTA_SERVICE_ADDRESSES];
     size_t address_count; /* 0: not looked up yet */

@@ -5,7 +5,9 @@ from .gateway import SOURCE, Gateway, program
 from .lab import Lab
 from .process import LabError, free_port, wait_until
 from .smtp import STRANGER, TRUSTED, Dialogue, Reply, Session, converse, make_message
+from .stunnel import Stunnel
 from .volume import PASSWORD, account_lines
 
 __all__ = ["SOURCE", "Gateway", "program", "Lab", "LabError", "free_port", "wait_until", "STRANGER", "TRUSTED",
-           "Dialogue", "Reply", "Session", "converse", "make_message", "PASSWORD", "account_lines"]
+           "Dialogue", "Reply", "Session", "converse", "make_message", "Stunnel", "PASSWORD",
+           "account_lines"]

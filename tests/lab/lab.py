@@ -113,7 +113,7 @@ class Lab:
     def print_logs(self, lines=60):
         """The ends of all logs, for the reader of a failed test."""
         self._logs_printed = True
-        for name in ("foregate.log", "mail.log", "dovecot.log", "master.out", "dovecot.out"):
+        for name in ("foregate.log", "mail.log", "dovecot.log", "master.out", "dovecot.out", "stunnel.log"):
             path = os.path.join(self.folder, name)
             if os.path.exists(path) and os.path.getsize(path):
                 print(f"--- end of {name}\n{tail(path, lines)}", file=sys.stderr)

@@ -4,8 +4,10 @@
     quota.answers["full@example.com"] = FULL     # what `action=` says for that mailbox
     quota.answers["slow@example.com"] = Slow(0.5)
     quota.stop(); quota.start()                  # away, and back on the same address
+    quota = FakeQuota(tls=ssl.SSLContext(...))   # with TLS on it; another context counts for new connections
 
-`questions` is every question asked so far, each a dict of its name=value lines.
+`questions` is every question asked so far, each a dict of its name=value lines. With TLS, `handshakes` is every one that
+came to its end here, and `handshake_failures` why others did not.
 """
 
 import os
@@ -50,7 +52,10 @@ def split(action):
 
 
 class FakeQuota:
-    def __init__(self, address="inet:127.0.0.1:0"):
+    def __init__(self, address="inet:127.0.0.1:0", tls=None):
+        self.tls = tls
+        self.handshakes = []
+        self.handshake_failures = []
         self.answers = {}
         self.default = DUNNO
         self.questions = []
@@ -65,7 +70,7 @@ class FakeQuota:
         """The value for `quota.service`."""
         if self.family == socket.AF_UNIX:
             return "unix:" + self.place
-        return "inet:%s:%d" % self.place
+        return "%s:%s:%d" % ("tls" if self.tls else "inet", *self.place)
 
     def start(self):
         self.stopping = threading.Event()
@@ -112,28 +117,49 @@ class FakeQuota:
                 peer, _ = listener.accept()
             except OSError:
                 return
+            if self.tls:
+                peer = self.tls.wrap_socket(peer, server_side=True, do_handshake_on_connect=False)
             with self.changed:
                 self.connections.append(peer)
                 self.connection_count += 1
-            threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
+            threading.Thread(target=self._converse, args=(peer,), daemon=True).start()
 
-    def _serve(self, peer):
+    def _shake_hands(self, peer):
         try:
-            with peer, peer.makefile("rb") as lines:
-                question = {}
-                for line in lines:
-                    name, equals, value = line.decode("utf-8", "replace").rstrip("\r\n").partition("=")
-                    if equals:
-                        question.setdefault(name, value)
-                        continue
-                    with self.changed:
-                        self.questions.append(question)
-                        self.changed.notify_all()
-                    if not self._answer(peer, question):
-                        return
-                    question = {}
+            peer.do_handshake()
+        except OSError as failure:
+            with self.changed:
+                self.handshake_failures.append(str(failure))
+                self.changed.notify_all()
+            raise
+        with self.changed:
+            self.handshakes.append({"version": peer.version(), "is_reused": peer.session_reused,
+                                    "client": peer.getpeercert()})
+
+    def _converse(self, peer):
+        try:
+            with peer:
+                if self.tls:
+                    self._shake_hands(peer)
+                self.serve(peer)
         except OSError:
             pass  # the client, or stop(), closed the connection
+
+    def serve(self, peer):
+        """One connection, until it is to be closed. For servers of another kind: to be replaced."""
+        with peer.makefile("rb") as lines:
+            question = {}
+            for line in lines:
+                name, equals, value = line.decode("utf-8", "replace").rstrip("\r\n").partition("=")
+                if equals:
+                    question.setdefault(name, value)
+                    continue
+                with self.changed:
+                    self.questions.append(question)
+                    self.changed.notify_all()
+                if not self._answer(peer, question):
+                    return
+                question = {}
 
     def _answer(self, peer, question):
         """Whether the connection stays open."""

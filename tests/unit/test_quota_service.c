@@ -55,8 +55,15 @@ static void test_syntax(void **unused)
 {
     (void)unused;
     static const char *const good[] = {
-        "inet:127.0.0.1:65265",       "inet:mail.example.test:1", "inet:[::1]:65535",
-        "inet:localhost:65265",       "unix:/run/quota-status",   "inet:[fe80::1]:25",
+        "inet:127.0.0.1:65265",
+        "inet:mail.example.test:1",
+        "inet:[::1]:65535",
+        "inet:localhost:65265",
+        "unix:/run/quota-status",
+        "inet:[fe80::1]:25",
+        "tls:[::1]:12341",
+        "tls:127.0.0.1:1",
+        "tls:quota.example.test:12341",
         "inet:mail-server_1:0000025",
     };
     static const char *const bad[] = {
@@ -64,7 +71,8 @@ static void test_syntax(void **unused)
         "inet:h:",   "inet:h:0",         "inet:h:65536",  "inet:h:999999",  "inet:h:x",
         "inet:h:+1", "inet:::1:65265",   "inet:[::1]",    "inet:[::1:25",   "inet:::1]:25",
         "inet:[]:1", "inet:[host]:1",    "inet:[1::x]:1", "inet:1@host",    "unix:",
-        "unix:run",  "tcp:localhost:25", "INET:h:1",      "inet:[127.1]:1",
+        "unix:run",  "tcp:localhost:25", "INET:h:1",      "inet:[127.1]:1", "tls:",
+        "tls:h",     "tls::1",           "tls:h:0",       "tls:::1:1",
     };
     struct quota_service service;
     struct error error;
@@ -79,6 +87,10 @@ static void test_syntax(void **unused)
         }
         assert_int_equal(error.kind, ERROR_CONFIG);
     }
+    assert_true(quota_service_parse(&service, "inet:h:1", &error) && !service.is_tls);
+    assert_true(quota_service_parse(&service, "unix:/tls", &error) && !service.is_tls);
+    assert_true(quota_service_parse(&service, "tls:[::1]:1", &error) && service.is_tls);
+    assert_string_equal(service.host, "::1");
     char path[200] = "unix:/";
     memset(path + 6, 'x', sizeof path - 7);
     path[5 + 107] = '\0';
@@ -94,6 +106,14 @@ static void test_bad_settings(void **unused)
         {.service = "nonsense", .timeout_ms = 1000, .connections = 4},
         {.service = "unix:/x", .timeout_ms = 0, .connections = 4},
         {.service = "unix:/x", .timeout_ms = 1000, .connections = 0},
+        {.service = "unix:/x", .timeout_ms = 1000, .connections = 1, .tls_name = "x"},
+        {.service = "inet:x:1", .timeout_ms = 1000, .connections = 1, .tls_ca = "/x"},
+        {.service = "tls:x:1", .timeout_ms = 1000, .connections = 1, .tls_ca = "/x"},
+        {.service = "tls:x:1", .timeout_ms = 1000, .connections = 1, .tls_key = "/x"},
+        {.service = "tls:x:1",
+         .timeout_ms = 1000,
+         .connections = 1,
+         .tls_certificate = "/x"},
     };
     struct error error;
     struct loop *loop = loop_start(&error);
