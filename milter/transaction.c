@@ -278,9 +278,17 @@ static struct verdict judge_recipient(struct transaction *transaction,
     return call_message_stage(transaction, STAGE_RCPT, recipient);
 }
 
-static void log_too_many(const struct transaction *transaction,
-                         const struct recipient *recipient, size_t count)
+/* Aliases must not make more recipients of one message than rewrite.max_recipients. */
+static struct verdict limit_expansion(struct transaction *transaction,
+                                      const struct recipient *recipient)
 {
+    const struct rewrite *rewrite = &transaction->settings->rewrite;
+    size_t count = rewrite_count(rewrite, &recipient->address, transaction->snapshot);
+    transaction->rewritten_count += count;
+    if (!rewrite->expand || transaction->rewritten_count <= rewrite->recipients_max) {
+        return (struct verdict){.kind = VERDICT_CONTINUE};
+    }
+    transaction->rewritten_count -= count;
     struct log_line line;
     log_begin(&line, LOG_WARNING, "too_many_recipients");
     log_text(&line, "session", transaction->session->id);
@@ -288,22 +296,8 @@ static void log_too_many(const struct transaction *transaction,
     log_text(&line, "recipient", recipient->address.external);
     log_number(&line, "expands_to", (int64_t)count);
     log_number(&line, "before", (int64_t)transaction->rewritten_count);
-    log_number(&line, "limit", (int64_t)transaction->settings->rewrite.recipients_max);
     log_end(&line);
-}
-
-/* Aliases must not make more recipients of one message than rewrite.max_recipients. */
-static struct verdict limit_expansion(struct transaction *transaction,
-                                      const struct recipient *recipient)
-{
-    const struct rewrite *rewrite = &transaction->settings->rewrite;
-    size_t count = rewrite_count(rewrite, &recipient->address, transaction->snapshot);
-    if (rewrite->expand && count + transaction->rewritten_count > rewrite->recipients_max) {
-        log_too_many(transaction, recipient, count);
-        return too_many(transaction);
-    }
-    transaction->rewritten_count += count;
-    return (struct verdict){.kind = VERDICT_CONTINUE};
+    return too_many(transaction);
 }
 
 struct verdict transaction_rcpt(struct transaction *transaction, const char *queue_id,

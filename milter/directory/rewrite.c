@@ -189,8 +189,8 @@ struct recipient *const *rewrite_recipients(const struct rewrite *rewrite,
     }
     struct rewriting rewriting = {
         .rewrite = rewrite, .snapshot = snapshot, .arena = message->arena};
-    struct recipient **list =
-        arena_array(message->arena, message->recipient_count + 1, sizeof *list);
+    struct recipient **list = arena_array(message->arena, message->recipient_count + 1,
+                                          sizeof(struct recipient *));
     for (size_t i = 0; i < message->recipient_count; i++) {
         list[i] = message->recipients[i];
         if (list[i]->state == RECIPIENT_ACCEPTED) {
