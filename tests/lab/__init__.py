@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A private Postfix and Dovecot on loopback, set up as docker-mailserver does it. See README.md."""
 
+from .front import RelayLab
 from .gateway import SOURCE, Gateway, program
 from .lab import Lab
 from .process import LabError, free_port, wait_until
 from .smtp import STRANGER, TRUSTED, Dialogue, Reply, Session, converse, make_message
 from .volume import PASSWORD, account_lines
 
-__all__ = ["SOURCE", "Gateway", "program", "Lab", "LabError", "free_port", "wait_until", "STRANGER", "TRUSTED",
+__all__ = ["SOURCE", "Gateway", "program", "Lab", "RelayLab", "LabError", "free_port", "wait_until", "STRANGER", "TRUSTED",
            "Dialogue", "Reply", "Session", "converse", "make_message", "PASSWORD", "account_lines"]
