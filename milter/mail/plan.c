@@ -15,6 +15,7 @@ struct group {
     const struct recipient *first;
     bool edited; /* every member was replaced: else it stays, and is only added to */
     bool kept;   /* it wants itself: it is not deleted, only added to */
+    bool fixed;  /* the MTA's name for a member cannot be told: it cannot be deleted */
     const char **wanted; /* external forms, each once */
     size_t wanted_count, wanted_size;
     struct key_set *wanted_set;
@@ -27,6 +28,8 @@ struct candidate {
     const char **covers; /* what the MTA will make of it */
     size_t cover_count;
     size_t order;
+    bool stays;  /* its group is kept: it is in the envelope already */
+    bool needed; /* to be added */
 };
 
 struct builder {
@@ -146,6 +149,9 @@ static void group_add_member(struct builder *builder, struct group *group,
         group->wanted_set = key_set_new(builder->arena);
     }
     group->edited = group->edited && recipient->replaced;
+    group->fixed =
+        group->fixed || (recipient->replaced &&
+                         dsn_delete_form(builder->arena, &recipient->address) == NULL);
     for (size_t i = 0; recipient->replaced && i < recipient->replacement_count; i++) {
         group_add_wanted(builder->arena, group, recipient->replacement[i]);
     }
@@ -187,15 +193,15 @@ static bool cover_edited(struct builder *builder, struct group *group)
     }
     for (size_t i = 0; i < count; i++) {
         if (key_set_has(group->wanted_set, addresses[i])) {
-            if (group->kept) {
-                key_set_add(builder->covered, addresses[i]);
-            }
-        } else if (group->kept) {
+            continue;
+        }
+        if (group->kept) {
             return error_set(
                 builder->error, ERROR_RULE,
                 "%s cannot keep itself and leave out %s: the server expands it again",
                 group->first->address.external, addresses[i]);
-        } else if (key_set_add(builder->left_out, addresses[i])) {
+        }
+        if (key_set_add(builder->left_out, addresses[i])) {
             builder->list->left_out_count++;
         }
     }
@@ -236,18 +242,22 @@ static bool candidate_add(struct builder *builder, struct group *group, const ch
         .group = group,
         .address = address,
         .order = builder->candidate_count++,
+        .stays = group != NULL && group->kept && text_equal_folded(address, group->key),
     };
     return expand(builder, address, &candidate->covers, &candidate->cover_count);
 }
 
 /* Those that cover most come first, so that they are not added behind a part of themselves.
- */
+ * Of equal ones, what is in the envelope already. */
 static int compare_candidates(const void *left, const void *right)
 {
     const struct candidate *a = left;
     const struct candidate *b = right;
     if (a->cover_count != b->cover_count) {
         return a->cover_count > b->cover_count ? -1 : 1;
+    }
+    if (a->stays != b->stays) {
+        return a->stays ? -1 : 1;
     }
     return a->order < b->order ? -1 : 1;
 }
@@ -334,7 +344,10 @@ static bool is_lost_as_duplicate(const struct builder *builder,
            text_equal_folded(orcpt, dsn_original_recipient(builder->arena, group->first));
 }
 
-static bool add_candidate(struct builder *builder, const struct candidate *candidate)
+/* Is it needed for somebody who would not get the message otherwise? One that is its own
+ * alias and is behind another such, too, leaves the envelope: it would get a second copy.
+ */
+static bool choose_candidate(struct builder *builder, struct candidate *candidate)
 {
     bool is_covered = true;
     for (size_t i = 0; i < candidate->cover_count; i++) {
@@ -349,9 +362,18 @@ static bool add_candidate(struct builder *builder, const struct candidate *candi
                 candidate->address, address);
         }
     }
-    if (is_covered) {
-        return true;
+    if (candidate->stays) {
+        candidate->group->kept = !is_covered || candidate->group->fixed;
     }
+    candidate->needed = !is_covered && !candidate->stays;
+    for (size_t i = 0; i < candidate->cover_count; i++) {
+        key_set_add(builder->covered, candidate->covers[i]);
+    }
+    return true;
+}
+
+static bool add_candidate(struct builder *builder, const struct candidate *candidate)
+{
     struct group *group = candidate->group;
     struct arena *arena = builder->arena;
     const char *orcpt = group != NULL ? dsn_original_recipient(arena, group->first) : NULL;
@@ -368,9 +390,6 @@ static bool add_candidate(struct builder *builder, const struct candidate *candi
     edit->address = bracketed(arena, candidate->address);
     edit->orcpt = orcpt;
     edit->notify = notify;
-    for (size_t i = 0; i < candidate->cover_count; i++) {
-        key_set_add(builder->covered, candidate->covers[i]);
-    }
     return true;
 }
 
@@ -385,12 +404,18 @@ static bool build_recipients(struct builder *builder)
         arena_array(builder->arena,
                     deletes + builder->candidate_count + builder->plan->header_count + 1,
                     sizeof *builder->list->edits);
+    for (size_t i = 0; i < builder->candidate_count; i++) {
+        if (!choose_candidate(builder, &builder->candidates[i])) {
+            return false;
+        }
+    }
     if (!delete_groups(builder)) {
         return false;
     }
     size_t deleted = builder->list->count;
     for (size_t i = 0; i < builder->candidate_count; i++) {
-        if (!add_candidate(builder, &builder->candidates[i])) {
+        if (builder->candidates[i].needed &&
+            !add_candidate(builder, &builder->candidates[i])) {
             return false;
         }
     }

@@ -245,6 +245,65 @@ static const struct plan_case sets[] = {
      "deleted and added with the same original recipient"},
 };
 
+/* Addresses that are their own targets: the server expands them again, and with them come
+ * their other targets. */
+static const struct plan_case own_targets[] = {
+    {"one behind another",
+     "u@d=u@d v@d " A ";v@d=v@d " A,
+     {{"<v@d>", NULL, "v@d " A}, {"<u@d>", NULL, "u@d v@d " A}},
+     NULL,
+     "del <v@d>",
+     NULL},
+    {"in a circle: one stays",
+     "u@d=u@d v@d;v@d=v@d u@d",
+     {{"<v@d>", NULL, "v@d u@d"}, {"<u@d>", NULL, "u@d v@d"}},
+     NULL,
+     "del <v@d>",
+     NULL},
+    {"a recipient behind one",
+     "u@d=u@d " A,
+     {{"<" A ">", NULL, A}, {"<u@d>", NULL, "u@d " A}},
+     NULL,
+     "del <" A ">",
+     NULL},
+    {"in two spellings",
+     "u@d=u@d " A,
+     {{"<" A ">", NULL, A}, {"<u@d>", NULL, "u@d " A}, {"<A@x.example>", NULL, A}},
+     NULL,
+     "del <" A ">\ndel <A@x.example>",
+     NULL},
+    {"one of which is not to be touched",
+     "u@d=u@d " A,
+     {{"<" A ">", NULL, NULL}, {"<u@d>", NULL, "u@d " A}},
+     NULL,
+     "",
+     NULL},
+    {"a recipient behind one that is added",
+     "v@d=v@d " A,
+     {{"<" A ">", NULL, A}, {"<u@d>", NULL, "v@d " A}},
+     NULL,
+     "del <" A ">\ndel <u@d>\nadd <v@d> O=rfc822;u@d",
+     NULL},
+    {"what stays is not added",
+     "v@d=v@d " A,
+     {{"<v@d>", NULL, "v@d " A}, {"<u@d>", NULL, "v@d " A}},
+     NULL,
+     "del <u@d>",
+     NULL},
+    {"whose name to the server cannot be told",
+     "u@d=u@d v@d",
+     {{"<@a:@b:v@d>", NULL, "v@d"}, {"<u@d>", NULL, "u@d v@d"}},
+     NULL,
+     "",
+     NULL},
+    {"that share a target: both stay",
+     "u@d=u@d " A ";v@d=v@d " A,
+     {{"<u@d>", NULL, "u@d " A}, {"<v@d>", NULL, "v@d " A}},
+     NULL,
+     "",
+     NULL},
+};
+
 static const struct plan_case impossible[] = {
     {"nobody is left", NULL, {{"<u@d>", NULL, ""}}, NULL, "", "leaves no recipient"},
     {"nobody of several",
@@ -362,6 +421,7 @@ static void run_cases(const struct plan_case *cases, size_t count)
 RUN(forms)
 RUN(notify)
 RUN(sets)
+RUN(own_targets)
 RUN(impossible)
 RUN(possible)
 
@@ -514,7 +574,7 @@ int main(void)
         cmocka_unit_test(test_sets),     cmocka_unit_test(test_impossible),
         cmocka_unit_test(test_possible), cmocka_unit_test(test_other_edits),
         cmocka_unit_test(test_many),     cmocka_unit_test(test_many_spellings),
-        cmocka_unit_test(test_left_out),
+        cmocka_unit_test(test_left_out), cmocka_unit_test(test_own_targets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

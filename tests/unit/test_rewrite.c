@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 static const char accounts[] =
-    "alice@example.com|x\nbob@example.com|x\ncarol@example.com|x\n";
+    "alice@example.com|x\nbob@example.com|x\ncarol@example.com|x\ndave@example.com|x\n";
 
 static const char aliases[] =
     "sales@example.com       alice@example.com\n"
@@ -24,6 +24,7 @@ static const char aliases[] =
     "ext@example.com         someone@remote.test\n"
     "tagged@example.com      alice+fixed@example.com, you+fixed@remote.test\n"
     "carol+news@example.com  bob@example.com\n"
+    "dave@example.com        dave@example.com, bob@example.com, carol@example.com\n"
     "@catch.test             alice@example.com\n"
     "host@example.com        root@mail.example.test, carol@example.com\n"
     "gone@example.com        nobody@example.com\n"
@@ -119,7 +120,8 @@ static void rewrites_recipients(void **unused)
         {&expand_only, "<alice@example.com> <sales@example.com> <team@example.com>",
          "delete <sales@example.com>, delete <team@example.com>, add <bob@example.com>"},
         {&expand_only, "<team@example.com> <bob@remote.test>",
-         "delete <team@example.com>, add <bob@example.com>, add <alice@example.com>"},
+         "delete <team@example.com>, delete <bob@remote.test>, add <bob@example.com>, add "
+         "<alice@example.com>"},
         {&expand_only, "<bob@example.com>", ""},
         {&expand_only, "<x@catch.test>", "delete <x@catch.test>, add <alice@example.com>"},
         {&expand_only, "<x@elsewhere.test>", ""},
@@ -147,6 +149,13 @@ static void rewrites_recipients(void **unused)
          "delete <sales+x@example.com>, add <alice@example.com>"},
         {&both, "<carol+news@example.com>",
          "delete <carol+news@example.com>, add <bob@example.com>"},
+        /* dave is its own target, and brings the others with him. */
+        {&expand_only, "<carol@example.com> <dave@example.com>",
+         "delete <carol@example.com>"},
+        {&expand_only, "<bob@example.com> <dave@example.com>", "delete <bob@example.com>"},
+        {&expand_only, "<dave@example.com> <alice@example.com>", ""},
+        {&off, "<carol@example.com> <dave@example.com>", ""},
+        {&strip_only, "<carol@example.com> <dave@example.com>", ""},
         {&both, "<ext+x@example.com>",
          "delete <ext+x@example.com>, add <someone@remote.test>"},
         /* A detail that the alias itself names belongs to the address. */
