@@ -122,6 +122,7 @@ class RelayLab(Lab):
 
     def _build(self, foregate, options, ports, front_cf, main_cf):
         outbound, port, quota_port, milter = ports
+        self.milter_port = milter   # which main.cf names; Foregate listens there, unless options say otherwise
         folder = os.path.join(self.folder, "front")
         os.mkdir(folder)
         self.front_volume = os.path.join(folder, "volume")
