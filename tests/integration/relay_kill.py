@@ -149,11 +149,11 @@ class Proxy:
         if trigger.reply_is_kept(letter):
             trigger.kill(self._pid())
             return False
+        is_last = trigger.reply_was_last(letter)    # asked first: the next command may come any moment
         sink.sendall(data)
-        if trigger.reply_was_last(letter):
+        if is_last:
             trigger.kill(self._pid())
-            return False
-        return True
+        return not is_last
 
 
 @dataclass
