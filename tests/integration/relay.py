@@ -173,6 +173,20 @@ def outbound(scenario, lab):
     scenario.check("relay by the other listener", dialogue.rcpt[0], DENIED)
 
 
+def no_address_mappings(scenario, lab):
+    """A table of the relay's own changes nothing for mail from outside, neither before Foregate nor behind it."""
+    lab.front.set("virtual_alias_maps = inline:{ {al@example.com = carol@example.org}, "
+                  "{alice@example.com = bob@example.com}, {friend@remote.test = changed@remote.test} }\n")
+    dialogue = lab.send("s@external.test", ["al@example.com"], make_message("mappings"))
+    scenario.check("mappings: end of message", dialogue.refusal or dialogue.end, OK)
+    lab.wait_empty()
+    compare(scenario, lab, "mappings", [A], [])
+    lab.submit(A, A, ["friend@remote.test"], make_message("mappings, outbound"), port=lab.stock_submission)
+    lab.wait_empty()
+    scenario.check("mappings, outbound: they are for such mail", outside(lab, "mappings, outbound"), ["changed@remote.test"])
+    lab.front.set("virtual_alias_maps =\n")
+
+
 def sizes(scenario, lab):
     """What the relay takes, docker-mailserver takes too: it is a bit larger there."""
     message = make_message("large")
@@ -211,6 +225,7 @@ def main():
         trace_header(scenario, lab)
         tags(scenario, lab)
         outbound(scenario, lab)
+        no_address_mappings(scenario, lab)
         sizes(scenario, lab)
         domains(scenario, lab)
     scenario.end()

@@ -175,7 +175,7 @@ class Oracle:
 class Tally:
     def __init__(self):
         self.messages = self.queued = self.recipients = self.copies = self.lost = self.doubled = self.wrong = 0
-        self.several = 0        # addresses with more than one copy, as explained above
+        self.shared = self.named_twice = 0      # addresses with more than one copy, as explained above
         self.refused = Counter()
         self.examples = []
 
@@ -183,7 +183,7 @@ class Tally:
         refused = ", ".join(f"{count} x {code}" for code, count in sorted(self.refused.items()))
         return (f"{self.messages} messages, {self.queued} accepted, {self.recipients} recipients accepted, "
                 f"{self.copies} copies; {self.lost} lost, {self.doubled} doubled, {self.wrong} to others; "
-                f"{self.several} got several, as they have to; refused: {refused or 'none'}")
+                f"several copies as explained: {self.shared} of own targets, {self.named_twice} named twice; refused: {refused or 'none'}")
 
     def error(self, kind, sent, text):
         setattr(self, kind, getattr(self, kind) + 1)
@@ -294,7 +294,10 @@ class Run:
         doubled = sorted(address for address, count in copies.items() if count > max(most[address], 1))
         if doubled:
             tally.error("doubled", sent, f"{doubled}; envelope {got}")
-        tally.several += sum(count > 1 for count in copies.values())
+        once = self._most(Sent(0), wanted, oracle)
+        for address, count in copies.items():
+            tally.named_twice += count > max(once[address], 1)
+            tally.shared += 1 < count <= once[address]
 
     @staticmethod
     def _is_ours(address):

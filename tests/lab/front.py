@@ -23,7 +23,6 @@ queue_directory = {queue}
 data_directory = {data}
 maillog_file = {log}
 maillog_file_prefixes = {folder}
-maillog_file_permissions = 0644
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 smtp_bind_address = {front}
@@ -80,6 +79,10 @@ class Front(Postfix):
                              os.path.join(self.folder, "master.out"))
         wait_until(lambda: self._alive() and accepts(self.port) and accepts(self.outbound_port, FRONT),
                    15, "the relay listening")
+
+    def add_listener(self, port, *options):
+        """One more, before start()."""
+        self._master_cf += f"127.0.0.1:{port} inet n - n - - smtpd\n" + "".join(f"    -o {one}\n" for one in options)
 
     def set(self, main_cf):
         """Other settings, from the next connection on."""
