@@ -71,17 +71,19 @@ class Front(Postfix):
         self._main_cf, self._master_cf = main_cf, master_cf
         self._extra_main_cf = override(LAB_MAIN_CF.format(front=FRONT, **self._values), extra)
         self.port = self.outbound_port = None
+        self._more_ports = []
 
     def start(self):
         self._write("main.cf", override(self._main_cf, self._extra_main_cf))
         self._write("master.cf", self._master_cf)
         self._master = Child("postfix", [f"{DAEMONS}/master", "-c", self.config],
                              os.path.join(self.folder, "master.out"))
-        wait_until(lambda: self._alive() and accepts(self.port) and accepts(self.outbound_port, FRONT),
-                   15, "the relay listening")
+        wait_until(lambda: self._alive() and all(map(accepts, [self.port, *self._more_ports]))
+                   and accepts(self.outbound_port, FRONT), 15, "the relay listening")
 
     def add_listener(self, port, *options):
         """One more, before start()."""
+        self._more_ports.append(port)
         self._master_cf += f"127.0.0.1:{port} inet n - n - - smtpd\n" + "".join(f"    -o {one}\n" for one in options)
 
     def set(self, main_cf):
