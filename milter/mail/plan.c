@@ -49,59 +49,6 @@ struct builder {
     struct error *error;
 };
 
-const char *edit_kind_name(enum edit_kind kind)
-{
-    switch (kind) {
-    case EDIT_DELETE_RECIPIENT:
-        return "delete_recipient";
-    case EDIT_ADD_RECIPIENT:
-        return "add_recipient";
-    case EDIT_ADD_HEADER:
-        return "add_header";
-    case EDIT_SET_HEADER:
-        return "set_header";
-    case EDIT_DELETE_HEADER:
-        return "delete_header";
-    case EDIT_SET_SENDER:
-        return "set_sender";
-    }
-    return "invalid";
-}
-
-void plan_record_header(struct plan *plan, struct arena *arena, enum edit_kind kind,
-                        const char *name, int index, const char *value)
-{
-    if (plan->header_count == plan->header_size) {
-        size_t size = plan->header_size > 0 ? plan->header_size * 2 : 4;
-        struct edit *edits = arena_array(arena, size, sizeof *edits);
-        if (plan->header_count > 0) {
-            memcpy(edits, plan->headers, plan->header_count * sizeof *edits);
-        }
-        plan->headers = edits;
-        plan->header_size = size;
-    }
-    plan->headers[plan->header_count++] = (struct edit){
-        .kind = kind,
-        .name = arena_copy(arena, name),
-        .index = index,
-        .value = arena_copy(arena, value),
-    };
-}
-
-void plan_record_recipient(struct plan *plan, struct arena *arena, const char *address)
-{
-    if (plan->added_count == plan->added_size) {
-        size_t size = plan->added_size > 0 ? plan->added_size * 2 : 4;
-        const char **added = arena_array(arena, size, sizeof *added);
-        if (plan->added_count > 0) {
-            memcpy(added, plan->added, plan->added_count * sizeof *added);
-        }
-        plan->added = added;
-        plan->added_size = size;
-    }
-    plan->added[plan->added_count++] = arena_copy(arena, address);
-}
-
 static bool expand(const struct builder *builder, const char *address,
                    const char ***addresses, size_t *count)
 {
@@ -248,16 +195,13 @@ static bool candidate_add(struct builder *builder, struct group *group, const ch
 }
 
 /* Those that cover most come first, so that they are not added behind a part of themselves.
- * Of equal ones, what is in the envelope already. */
+ */
 static int compare_candidates(const void *left, const void *right)
 {
     const struct candidate *a = left;
     const struct candidate *b = right;
     if (a->cover_count != b->cover_count) {
         return a->cover_count > b->cover_count ? -1 : 1;
-    }
-    if (a->stays != b->stays) {
-        return a->stays ? -1 : 1;
     }
     return a->order < b->order ? -1 : 1;
 }
@@ -344,17 +288,36 @@ static bool is_lost_as_duplicate(const struct builder *builder,
            text_equal_folded(orcpt, dsn_original_recipient(builder->arena, group->first));
 }
 
-/* Is it needed for somebody who would not get the message otherwise? One that is its own
- * alias and is behind another such, too, leaves the envelope: it would get a second copy.
- */
-static bool choose_candidate(struct builder *builder, struct candidate *candidate)
+static bool all_in(const struct key_set *set, const struct candidate *candidate)
 {
-    bool is_covered = true;
+    bool all = true;
+    for (size_t i = 0; all && i < candidate->cover_count; i++) {
+        all = key_set_has(set, candidate->covers[i]);
+    }
+    return all;
+}
+
+static void put_all(struct key_set *set, const struct candidate *candidate)
+{
+    for (size_t i = 0; i < candidate->cover_count; i++) {
+        key_set_add(set, candidate->covers[i]);
+    }
+}
+
+/* An address that is its own target and is behind another such, too, leaves the envelope:
+ * it would get a second copy. */
+static void drop_covered(struct key_set *set, struct candidate *candidate)
+{
+    struct group *group = candidate->group;
+    group->kept = group->kept && (group->fixed || !all_in(set, candidate));
+}
+
+static bool choose_added(struct builder *builder, struct candidate *candidate)
+{
     for (size_t i = 0; i < candidate->cover_count; i++) {
         const char *address = candidate->covers[i];
-        bool reached = key_set_has(builder->covered, address);
-        is_covered = is_covered && reached;
-        if (!reached && key_set_has(builder->left_out, address) &&
+        if (!key_set_has(builder->covered, address) &&
+            key_set_has(builder->left_out, address) &&
             !key_set_has(builder->wanted, address)) {
             return error_set(
                 builder->error, ERROR_RULE,
@@ -362,12 +325,34 @@ static bool choose_candidate(struct builder *builder, struct candidate *candidat
                 candidate->address, address);
         }
     }
-    if (candidate->stays) {
-        candidate->group->kept = !is_covered || candidate->group->fixed;
+    candidate->needed = !all_in(builder->covered, candidate);
+    return true;
+}
+
+/* Who stays in the envelope, who is added, and who is then behind one that is added. */
+static bool choose_candidates(struct builder *builder)
+{
+    struct candidate *end = builder->candidates + builder->candidate_count;
+    struct key_set *added = key_set_new(builder->arena);
+    for (struct candidate *one = builder->candidates; one < end; one++) {
+        if (one->stays) {
+            drop_covered(builder->covered, one);
+            put_all(builder->covered, one);
+        }
     }
-    candidate->needed = !is_covered && !candidate->stays;
-    for (size_t i = 0; i < candidate->cover_count; i++) {
-        key_set_add(builder->covered, candidate->covers[i]);
+    for (struct candidate *one = builder->candidates; one < end; one++) {
+        if (!one->stays && !choose_added(builder, one)) {
+            return false;
+        }
+        if (one->needed) {
+            put_all(builder->covered, one);
+            put_all(added, one);
+        }
+    }
+    for (struct candidate *one = builder->candidates; one < end; one++) {
+        if (one->stays) {
+            drop_covered(added, one);
+        }
     }
     return true;
 }
@@ -404,12 +389,7 @@ static bool build_recipients(struct builder *builder)
         arena_array(builder->arena,
                     deletes + builder->candidate_count + builder->plan->header_count + 1,
                     sizeof *builder->list->edits);
-    for (size_t i = 0; i < builder->candidate_count; i++) {
-        if (!choose_candidate(builder, &builder->candidates[i])) {
-            return false;
-        }
-    }
-    if (!delete_groups(builder)) {
+    if (!choose_candidates(builder) || !delete_groups(builder)) {
         return false;
     }
     size_t deleted = builder->list->count;
