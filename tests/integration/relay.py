@@ -83,7 +83,7 @@ def refused_at_the_front(scenario, lab):
     for recipient, want in (("nosuch@example.com", UNKNOWN), ("nosuch+tag@example.com", UNKNOWN),
                             ("dangle@example.com", UNKNOWN), ("nosuch@domain.test", UNKNOWN),
                             ("loop1@example.com", starts("451 4.6.0")), (FULL_BOX, FULL), ("fulls@example.com", FULL),
-                            ("someone@foreign.test", DENIED), (f"someone@{lab.postfix.hostname}", DENIED),
+                            ("someone@foreign.test", DENIED), ("someone@sub.example.com", starts("554 5.7.1 <someone@")), (f"someone@{lab.postfix.hostname}", DENIED),
                             ("alice%foreign.test@example.com", starts("554")), ("nosuch", starts("504 5.5.2")),
                             ("postmaster", OK)):
         reply = lab.send("s@external.test", recipient, data=False).rcpt[0]
@@ -150,10 +150,12 @@ def outbound(scenario, lab):
     """What docker-mailserver sends: to addresses that are aliases here, and with a header that the relay would remove."""
     judged = lab.gateway.log_text()
     message = make_message("outbound", sender=A, extra_headers=["X-Original-To: untouched@example.com"])
-    dialogue = lab.submit(A, A, ["friend@remote.test", "friend+tag@remote.test", C], message, port=lab.stock_submission)
+    dialogue = lab.submit(A, A, ["friend@remote.test", "friend+tag@remote.test", "friend@sub.example.com", C],
+                          message, port=lab.stock_submission)
     scenario.check("outbound: end of message", dialogue.refusal or dialogue.end, OK)
     lab.wait_empty()
-    scenario.check("outbound: left", outside(lab, "outbound"), ["friend+tag@remote.test", "friend@remote.test"])
+    scenario.check("outbound: left", outside(lab, "outbound"),
+                   ["friend+tag@remote.test", "friend@remote.test", "friend@sub.example.com"])
     scenario.check("outbound: local copy", len(lab.dovecot.copies(C, "outbound")), 1)
     [letter, *_] = lab.sink.to("friend@remote.test")
     scenario.check("outbound: header", letter.header("X-Original-To"), ["untouched@example.com"])

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """kill -9 of Foregate at every stage of a transaction, at a relay with default_action=tempfail: what the client is told and
-what is delivered agree, and a new Foregate works.
+what lies in the mailboxes (and has left for elsewhere) agree, and a new Foregate works.
 
 relay_kill.py [--kills N] [--seed S]
 
@@ -32,9 +32,10 @@ from dataclasses import dataclass, field
 from scenario import OK, RelayLab, Scenario
 from lab import LabError, Session, account_lines, free_port, make_message, wait_until
 
+MAILBOXES = ("a@a.test", "b@a.test", "c@a.test")
 MANY = [f"w{number}@far.world" for number in range(300)]
 VOLUME = {
-    "postfix-accounts.cf": account_lines("a@a.test", "b@a.test", "c@a.test"),
+    "postfix-accounts.cf": account_lines(*MAILBOXES),
     "postfix-virtual.cf": f"""\
 al@a.test       a@a.test
 group@a.test    a@a.test, b@a.test, far@far.world
@@ -276,6 +277,9 @@ class Killer:
         got = defaultdict(list)
         for letter in self.lab.sink.letters:
             got[letter.header("Subject")[0]] += [one.lower() for one in letter.recipients]
+        for mailbox in MAILBOXES:
+            for message in self.lab.dovecot.copies(mailbox):
+                got[message["Subject"]].append(mailbox)
         counts = defaultdict(Count)
         for attempt in self.attempts:
             count = counts[str(attempt.trigger)]
@@ -303,7 +307,7 @@ def main():
     scenario = Scenario(limit_s=90 + 3 * options.kills)
     port = free_port()
     began = time.monotonic()
-    with scenario.lab(VOLUME, kind=RelayLab, back=False, options={"listen": f"inet:{port}@127.0.0.1"}) as lab:
+    with scenario.lab(VOLUME, kind=RelayLab, options={"listen": f"inet:{port}@127.0.0.1"}) as lab:
         proxy = Proxy(lab.milter_port, port, lambda: lab.gateway.pid)
         killer = Killer(scenario, lab, proxy, random.Random(options.seed))
         killer.run(options.kills)
