@@ -115,7 +115,7 @@ class Tables:
         if rng.random() < 0.1:
             local = f'"{local}"' if rng.random() < 0.7 else f'"\\{local}"'
         route = rng.choice(("@r.test:", "@r.test,@s.test:")) if rng.random() < 0.08 else ""
-        return f"{route}{local}@{domain}"
+        return f"{route}{local}@{domain}" + (rng.choice((".", "(c)", ".(c)", " ")) if rng.random() < 0.06 else "")
 
     def recipients(self):
         rng = self.rng
@@ -142,8 +142,8 @@ def fold(address):
 
 
 def internal(address):
-    """Folded, without route and quotation marks."""
-    return fold(address.rpartition(":")[2].replace('"', "").replace("\\", ""))
+    """Folded, without route, quotation marks, comments and the like."""
+    return fold(address).rpartition(":")[2].replace(chr(34), "").replace("\\", "").replace("(c)", "").strip(" .")
 
 
 class Oracle:
@@ -206,7 +206,7 @@ class Run:
         got = defaultdict(list)
         for letter in self.lab.sink.letters:
             if letter.sender:   # reports of success come back to the sink as well
-                got[int(letter.header("Subject")[0])] += letter.recipients
+                got[int(letter.header("Subject")[0])] += [one.rstrip(".") for one in letter.recipients]
         oracle = Oracle(self.lab)
         oracle.ask(one for message in sent for one in message.accepted)
         oracle.ask(one for recipients in got.values() for one in recipients)
