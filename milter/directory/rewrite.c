@@ -27,6 +27,19 @@ static const struct expansion *expand(const struct rewriting *rewriting,
     return resolve_address(rewriting->arena, address, rewriting->snapshot);
 }
 
+/* Sent to by itself, an address elsewhere does not come back to the aliases that make it
+ * its own target and add others. */
+static bool loses_others(const struct expanded_recipient *recipient)
+{
+    bool own_target = false;
+    for (size_t i = 0; recipient->class == CLASS_EXTERNAL && i < recipient->via_count;
+         i++) {
+        own_target =
+            own_target || text_equal_folded(recipient->via[i].address, recipient->address);
+    }
+    return own_target;
+}
+
 /* Can an envelope name all that it expands to? */
 static bool is_expandable(const struct expansion *expansion)
 {
@@ -35,7 +48,7 @@ static bool is_expandable(const struct expansion *expansion)
         expansion->fault == FAULT_NONE && expansion->domain_class != CLASS_LOCAL;
     for (size_t i = 0; possible && i < expansion->recipient_count; i++) {
         const struct expanded_recipient *recipient = &expansion->recipients[i];
-        possible = recipient->class != CLASS_LOCAL;
+        possible = recipient->class != CLASS_LOCAL && !loses_others(recipient);
         for (size_t j = 0; possible && j < recipient->via_count; j++) {
             possible = recipient->via[j].match != MATCH_LOCAL;
         }

@@ -29,11 +29,13 @@ loop2@example.com       loop1@example.com
 kept@example.com        kept@example.com, kept@elsewhere.test
 keptgroup@example.com   kept@example.com, alice@example.com
 ext@example.com         far@external.test
+abroad@example.com      both@elsewhere.test
 hundred@example.com     {", ".join(MANY)}
 @catch.test             carol@example.org
 @domain.test            @example.com
 """,
-    "postfix-regexp.cf": "/^re([0-9]+)@example\\.com$/ alice+$1@example.com\n",
+    "postfix-regexp.cf": "/^re([0-9]+)@example\\.com$/ alice+$1@example.com\n"
+                         "/^both@elsewhere\\.test$/ both@elsewhere.test, alice@example.com\n",
     "dovecot-quotas.cf": "full@example.com:20k\n",
 }
 UNKNOWN, DENIED = starts("550 5.1.1"), starts("554 5.7.1")
@@ -61,6 +63,8 @@ ROWS = [
     ("its own target", [KEPT], [KEPT], ["kept@elsewhere.test"]),
     ("its own target, in a group", ["keptgroup@example.com"], [KEPT, A], ["kept@elsewhere.test"]),
     ("its own target, and the group", ["keptgroup@example.com", KEPT], [KEPT, A], ["kept@elsewhere.test"]),
+    ("an address elsewhere that is its own target", ["abroad@example.com"], [A], ["both@elsewhere.test"]),
+    ("the same, and who is behind it", ["abroad@example.com", "al@example.com"], [A], ["both@elsewhere.test"]),
     ("source route", ["@one.test,@two.test:al@example.com"], [A], []),
     ("100 recipients", MANY, MANY, []),
     ("100 members", ["hundred@example.com"], MANY, []),

@@ -28,8 +28,12 @@ static const char aliases[] =
     "@catch.test             alice@example.com\n"
     "host@example.com        root@mail.example.test, carol@example.com\n"
     "gone@example.com        nobody@example.com\n"
+    "abroad@example.com      both@remote.test\n"
     "ping@example.com        pong@example.com\n"
     "pong@example.com        ping@example.com\n";
+
+static const char patterns[] =
+    "/^both@remote\\.test$/ both@remote.test, alice@example.com\n";
 
 static const struct rewrite expand_only = {.expand = true, .recipients_max = 1000};
 static const struct rewrite strip_only = {.detail = DETAIL_STRIP, .recipients_max = 1000};
@@ -50,6 +54,7 @@ static int begin(void **unused)
     volume_begin(&volume);
     volume_write(&volume, "postfix-accounts.cf", accounts);
     volume_write(&volume, "postfix-virtual.cf", aliases);
+    volume_write(&volume, "postfix-regexp.cf", patterns);
     snapshot = dms_load(&volume.settings, NULL, &error);
     return snapshot == NULL;
 }
@@ -154,6 +159,10 @@ static void rewrites_recipients(void **unused)
          "delete <carol@example.com>"},
         {&expand_only, "<bob@example.com> <dave@example.com>", "delete <bob@example.com>"},
         {&expand_only, "<dave@example.com> <alice@example.com>", ""},
+        /* The server that has the pattern must see it. */
+        {&expand_only, "<abroad@example.com>", ""},
+        {&expand_only, "<abroad@example.com> <sales@example.com>",
+         "delete <sales@example.com>"},
         {&off, "<carol@example.com> <dave@example.com>", ""},
         {&strip_only, "<carol@example.com> <dave@example.com>", ""},
         {&both, "<ext+x@example.com>",
