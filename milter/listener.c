@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <grp.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,7 +128,10 @@ static int bind_first(const struct addrinfo *found, const char *listen, struct e
 {
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int on = 1;
+    /* Connections have TCP_NODELAY from it. libmilter writes each edit by itself, and
+     * without it the second one waits 40 ms for the MTA to acknowledge the first. */
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
         bind(fd, found->ai_addr, found->ai_addrlen) != 0) {
         return fail(fd, error, listen, "cannot bind",
                     "is the port in use, or the address another host's?");

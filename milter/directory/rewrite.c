@@ -13,6 +13,7 @@ struct rewriting {
     const struct snapshot *snapshot;
     struct arena *arena;
     const struct address *asked; /* the recipient as the client gave it */
+    bool beside_others;          /* the message has more than one */
 };
 
 static const struct expansion *expand(const struct rewriting *rewriting,
@@ -26,6 +27,19 @@ static const struct expansion *expand(const struct rewriting *rewriting,
     return resolve_address(rewriting->arena, address, rewriting->snapshot);
 }
 
+/* Sent to by itself, an address elsewhere does not come back to the aliases that make it
+ * its own target and add others. */
+static bool loses_others(const struct expanded_recipient *recipient)
+{
+    bool own_target = false;
+    for (size_t i = 0; recipient->class == CLASS_EXTERNAL && i < recipient->via_count;
+         i++) {
+        own_target =
+            own_target || text_equal_folded(recipient->via[i].address, recipient->address);
+    }
+    return own_target;
+}
+
 /* Can an envelope name all that it expands to? */
 static bool is_expandable(const struct expansion *expansion)
 {
@@ -34,7 +48,7 @@ static bool is_expandable(const struct expansion *expansion)
         expansion->fault == FAULT_NONE && expansion->domain_class != CLASS_LOCAL;
     for (size_t i = 0; possible && i < expansion->recipient_count; i++) {
         const struct expanded_recipient *recipient = &expansion->recipients[i];
-        possible = recipient->class != CLASS_LOCAL;
+        possible = recipient->class != CLASS_LOCAL && !loses_others(recipient);
         for (size_t j = 0; possible && j < recipient->via_count; j++) {
             possible = recipient->via[j].match != MATCH_LOCAL;
         }
@@ -104,26 +118,35 @@ static const char *without_detail(const struct rewriting *rewriting, const char 
     return without != NULL && is_same_way(rewriting, with, without) ? bare : external;
 }
 
+struct targets {
+    const char **list;
+    size_t count;
+    bool expanded; /* the aliases say so, and no rule */
+};
+
 /* What the recipient is to be delivered to, before details are looked at. */
-static size_t list_targets(const struct rewriting *rewriting,
-                           const struct recipient *recipient, const char ***targets)
+static struct targets list_targets(const struct rewriting *rewriting,
+                                   const struct recipient *recipient)
 {
     if (recipient->replaced) {
-        *targets = recipient->replacement;
-        return recipient->replacement_count;
+        return (struct targets){.list = recipient->replacement,
+                                .count = recipient->replacement_count};
     }
     const struct expansion *expansion =
         rewriting->rewrite->expand
             ? resolve_address(rewriting->arena, &recipient->address, rewriting->snapshot)
             : NULL;
-    bool expands = expansion != NULL && is_expandable(expansion);
-    size_t count = expands ? expansion->recipient_count : 1;
-    *targets = arena_array(rewriting->arena, count, sizeof **targets);
-    (*targets)[0] = recipient->address.external;
-    for (size_t i = 0; expands && i < count; i++) {
-        (*targets)[i] = expansion->recipients[i].address;
+    struct targets targets = {.count = 1,
+                              .expanded = expansion != NULL && is_expandable(expansion)};
+    if (targets.expanded) {
+        targets.count = expansion->recipient_count;
     }
-    return count;
+    targets.list = arena_array(rewriting->arena, targets.count, sizeof *targets.list);
+    targets.list[0] = recipient->address.external;
+    for (size_t i = 0; targets.expanded && i < targets.count; i++) {
+        targets.list[i] = expansion->recipients[i].address;
+    }
+    return targets;
 }
 
 static bool is_ours(const struct rewriting *rewriting)
@@ -139,31 +162,31 @@ static bool is_ours(const struct rewriting *rewriting)
 static struct recipient *rewrite_one(const struct rewriting *rewriting,
                                      struct recipient *recipient)
 {
-    const char **targets;
-    size_t count = list_targets(rewriting, recipient, &targets);
-    const char **list = arena_array(rewriting->arena, count + 1, sizeof *list);
+    struct targets targets = list_targets(rewriting, recipient);
+    const char **list = arena_array(rewriting->arena, targets.count + 1, sizeof *list);
     bool changed = !recipient->replaced;
     /* The detail of an address that is not ours is no detail to us. */
-    bool is_foreign = count == 1 &&
-                      text_equal_folded(targets[0], recipient->address.external) &&
+    bool is_foreign = targets.count == 1 &&
+                      text_equal_folded(targets.list[0], recipient->address.external) &&
                       !is_ours(rewriting);
-    for (size_t i = 0; i < count; i++) {
-        list[i] = targets[i];
+    for (size_t i = 0; i < targets.count; i++) {
+        list[i] = targets.list[i];
         if (rewriting->rewrite->detail != DETAIL_KEEP && !is_foreign) {
-            list[i] = without_detail(rewriting, targets[i]);
+            list[i] = without_detail(rewriting, list[i]);
         }
-        changed = changed || list[i] != targets[i];
+        changed = changed || list[i] != targets.list[i];
     }
-    bool is_itself = !recipient->replaced && count == 1 &&
+    bool is_itself = !recipient->replaced && targets.count == 1 &&
                      text_equal_folded(list[0], recipient->address.external);
-    if (is_itself || !changed) {
+    /* Beside others it may be behind one of them that is its own target: the plan sees. */
+    if (is_itself ? !rewriting->beside_others || !targets.expanded : !changed) {
         return recipient;
     }
     struct recipient *copy = arena_alloc(rewriting->arena, sizeof *copy);
     *copy = *recipient;
     copy->replaced = true;
     copy->replacement = list;
-    copy->replacement_count = count;
+    copy->replacement_count = targets.count;
     return copy;
 }
 
@@ -188,7 +211,11 @@ struct recipient *const *rewrite_recipients(const struct rewrite *rewrite,
         return message->recipients;
     }
     struct rewriting rewriting = {
-        .rewrite = rewrite, .snapshot = snapshot, .arena = message->arena};
+        .rewrite = rewrite,
+        .snapshot = snapshot,
+        .arena = message->arena,
+        .beside_others = message_accepted_count(message) > 1,
+    };
     struct recipient **list = arena_array(message->arena, message->recipient_count + 1,
                                           sizeof(struct recipient *));
     for (size_t i = 0; i < message->recipient_count; i++) {

@@ -29,6 +29,28 @@ const char *dsn_typed_address(struct arena *arena, const char *raw)
     return colon != NULL ? colon + 1 : text;
 }
 
+/* The dot behind the domain, which the external form has lost and Postfix remembers. */
+static bool ends_with_dot(const char *typed)
+{
+    bool quoted = false;
+    size_t depth = 0; /* of comments */
+    char last = '\0';
+    for (const char *at = typed; *at != '\0'; at++) {
+        if (*at == '\\' && at[1] != '\0') {
+            at++;
+        } else if (*at == '"' && depth == 0) {
+            quoted = !quoted;
+        } else if (*at == '(' && !quoted) {
+            depth++;
+        } else if (*at == ')' && depth > 0) {
+            depth--;
+        } else if (depth == 0 && (quoted || (*at != ' ' && *at != '\t'))) {
+            last = *at;
+        }
+    }
+    return last == '.' && depth == 0 && !quoted;
+}
+
 const char *dsn_delete_form(struct arena *arena, const struct address *address)
 {
     const char *typed = dsn_typed_address(arena, address->raw);
@@ -43,7 +65,11 @@ const char *dsn_delete_form(struct arena *arena, const struct address *address)
     if (is_plain) {
         return typed;
     }
-    return strchr(typed, '@') != NULL ? address->external : NULL;
+    if (strchr(typed, '@') == NULL) {
+        return NULL;
+    }
+    return ends_with_dot(typed) ? arena_format(arena, "%s.", address->external)
+                                : address->external;
 }
 
 /* RFC 3461 section 4: printable ASCII but `+` and `=`. */

@@ -15,6 +15,7 @@ struct group {
     const struct recipient *first;
     bool edited; /* every member was replaced: else it stays, and is only added to */
     bool kept;   /* it wants itself: it is not deleted, only added to */
+    bool fixed;  /* the MTA's name for a member cannot be told: it cannot be deleted */
     const char **wanted; /* external forms, each once */
     size_t wanted_count, wanted_size;
     struct key_set *wanted_set;
@@ -27,6 +28,8 @@ struct candidate {
     const char **covers; /* what the MTA will make of it */
     size_t cover_count;
     size_t order;
+    bool stays;  /* its group is kept: it is in the envelope already */
+    bool needed; /* to be added */
 };
 
 struct builder {
@@ -45,59 +48,6 @@ struct builder {
     struct edit_list *list;
     struct error *error;
 };
-
-const char *edit_kind_name(enum edit_kind kind)
-{
-    switch (kind) {
-    case EDIT_DELETE_RECIPIENT:
-        return "delete_recipient";
-    case EDIT_ADD_RECIPIENT:
-        return "add_recipient";
-    case EDIT_ADD_HEADER:
-        return "add_header";
-    case EDIT_SET_HEADER:
-        return "set_header";
-    case EDIT_DELETE_HEADER:
-        return "delete_header";
-    case EDIT_SET_SENDER:
-        return "set_sender";
-    }
-    return "invalid";
-}
-
-void plan_record_header(struct plan *plan, struct arena *arena, enum edit_kind kind,
-                        const char *name, int index, const char *value)
-{
-    if (plan->header_count == plan->header_size) {
-        size_t size = plan->header_size > 0 ? plan->header_size * 2 : 4;
-        struct edit *edits = arena_array(arena, size, sizeof *edits);
-        if (plan->header_count > 0) {
-            memcpy(edits, plan->headers, plan->header_count * sizeof *edits);
-        }
-        plan->headers = edits;
-        plan->header_size = size;
-    }
-    plan->headers[plan->header_count++] = (struct edit){
-        .kind = kind,
-        .name = arena_copy(arena, name),
-        .index = index,
-        .value = arena_copy(arena, value),
-    };
-}
-
-void plan_record_recipient(struct plan *plan, struct arena *arena, const char *address)
-{
-    if (plan->added_count == plan->added_size) {
-        size_t size = plan->added_size > 0 ? plan->added_size * 2 : 4;
-        const char **added = arena_array(arena, size, sizeof *added);
-        if (plan->added_count > 0) {
-            memcpy(added, plan->added, plan->added_count * sizeof *added);
-        }
-        plan->added = added;
-        plan->added_size = size;
-    }
-    plan->added[plan->added_count++] = arena_copy(arena, address);
-}
 
 static bool expand(const struct builder *builder, const char *address,
                    const char ***addresses, size_t *count)
@@ -146,6 +96,9 @@ static void group_add_member(struct builder *builder, struct group *group,
         group->wanted_set = key_set_new(builder->arena);
     }
     group->edited = group->edited && recipient->replaced;
+    group->fixed =
+        group->fixed || (recipient->replaced &&
+                         dsn_delete_form(builder->arena, &recipient->address) == NULL);
     for (size_t i = 0; recipient->replaced && i < recipient->replacement_count; i++) {
         group_add_wanted(builder->arena, group, recipient->replacement[i]);
     }
@@ -187,15 +140,15 @@ static bool cover_edited(struct builder *builder, struct group *group)
     }
     for (size_t i = 0; i < count; i++) {
         if (key_set_has(group->wanted_set, addresses[i])) {
-            if (group->kept) {
-                key_set_add(builder->covered, addresses[i]);
-            }
-        } else if (group->kept) {
+            continue;
+        }
+        if (group->kept) {
             return error_set(
                 builder->error, ERROR_RULE,
                 "%s cannot keep itself and leave out %s: the server expands it again",
                 group->first->address.external, addresses[i]);
-        } else if (key_set_add(builder->left_out, addresses[i])) {
+        }
+        if (key_set_add(builder->left_out, addresses[i])) {
             builder->list->left_out_count++;
         }
     }
@@ -236,6 +189,7 @@ static bool candidate_add(struct builder *builder, struct group *group, const ch
         .group = group,
         .address = address,
         .order = builder->candidate_count++,
+        .stays = group != NULL && group->kept && text_equal_folded(address, group->key),
     };
     return expand(builder, address, &candidate->covers, &candidate->cover_count);
 }
@@ -334,14 +288,36 @@ static bool is_lost_as_duplicate(const struct builder *builder,
            text_equal_folded(orcpt, dsn_original_recipient(builder->arena, group->first));
 }
 
-static bool add_candidate(struct builder *builder, const struct candidate *candidate)
+static bool all_in(const struct key_set *set, const struct candidate *candidate)
 {
-    bool is_covered = true;
+    bool all = true;
+    for (size_t i = 0; all && i < candidate->cover_count; i++) {
+        all = key_set_has(set, candidate->covers[i]);
+    }
+    return all;
+}
+
+static void put_all(struct key_set *set, const struct candidate *candidate)
+{
+    for (size_t i = 0; i < candidate->cover_count; i++) {
+        key_set_add(set, candidate->covers[i]);
+    }
+}
+
+/* An address that is its own target and is behind another such, too, leaves the envelope:
+ * it would get a second copy. */
+static void drop_covered(struct key_set *set, struct candidate *candidate)
+{
+    struct group *group = candidate->group;
+    group->kept = group->kept && (group->fixed || !all_in(set, candidate));
+}
+
+static bool choose_added(struct builder *builder, struct candidate *candidate)
+{
     for (size_t i = 0; i < candidate->cover_count; i++) {
         const char *address = candidate->covers[i];
-        bool reached = key_set_has(builder->covered, address);
-        is_covered = is_covered && reached;
-        if (!reached && key_set_has(builder->left_out, address) &&
+        if (!key_set_has(builder->covered, address) &&
+            key_set_has(builder->left_out, address) &&
             !key_set_has(builder->wanted, address)) {
             return error_set(
                 builder->error, ERROR_RULE,
@@ -349,9 +325,40 @@ static bool add_candidate(struct builder *builder, const struct candidate *candi
                 candidate->address, address);
         }
     }
-    if (is_covered) {
-        return true;
+    candidate->needed = !all_in(builder->covered, candidate);
+    return true;
+}
+
+/* Who stays in the envelope, who is added, and who is then behind one that is added. */
+static bool choose_candidates(struct builder *builder)
+{
+    struct candidate *end = builder->candidates + builder->candidate_count;
+    struct key_set *added = key_set_new(builder->arena);
+    for (struct candidate *one = builder->candidates; one < end; one++) {
+        if (one->stays) {
+            drop_covered(builder->covered, one);
+            put_all(builder->covered, one);
+        }
     }
+    for (struct candidate *one = builder->candidates; one < end; one++) {
+        if (!one->stays && !choose_added(builder, one)) {
+            return false;
+        }
+        if (one->needed) {
+            put_all(builder->covered, one);
+            put_all(added, one);
+        }
+    }
+    for (struct candidate *one = builder->candidates; one < end; one++) {
+        if (one->stays) {
+            drop_covered(added, one);
+        }
+    }
+    return true;
+}
+
+static bool add_candidate(struct builder *builder, const struct candidate *candidate)
+{
     struct group *group = candidate->group;
     struct arena *arena = builder->arena;
     const char *orcpt = group != NULL ? dsn_original_recipient(arena, group->first) : NULL;
@@ -368,9 +375,6 @@ static bool add_candidate(struct builder *builder, const struct candidate *candi
     edit->address = bracketed(arena, candidate->address);
     edit->orcpt = orcpt;
     edit->notify = notify;
-    for (size_t i = 0; i < candidate->cover_count; i++) {
-        key_set_add(builder->covered, candidate->covers[i]);
-    }
     return true;
 }
 
@@ -385,12 +389,13 @@ static bool build_recipients(struct builder *builder)
         arena_array(builder->arena,
                     deletes + builder->candidate_count + builder->plan->header_count + 1,
                     sizeof *builder->list->edits);
-    if (!delete_groups(builder)) {
+    if (!choose_candidates(builder) || !delete_groups(builder)) {
         return false;
     }
     size_t deleted = builder->list->count;
     for (size_t i = 0; i < builder->candidate_count; i++) {
-        if (!add_candidate(builder, &builder->candidates[i])) {
+        if (builder->candidates[i].needed &&
+            !add_candidate(builder, &builder->candidates[i])) {
             return false;
         }
     }

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 # The lab, for the scenarios too: they import this module first.
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from lab import Lab, Reply  # noqa: E402
+from lab import Lab, RelayLab, Reply  # noqa: E402,F401
 
 
 class TimeIsUp(Exception):
@@ -45,10 +45,10 @@ class Scenario:
         return right
 
     @contextmanager
-    def lab(self, volume, foregate=True, **options):
+    def lab(self, volume, foregate=True, kind=Lab, **options):
         """A lab that prints its logs when a check failed in it."""
         before = self.failed
-        with Lab(volume, foregate=foregate, **options) as lab:
+        with kind(volume, foregate=foregate, **options) as lab:
             yield lab
             if self.failed > before:
                 lab.print_logs()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A private Postfix and Dovecot on loopback, set up as docker-mailserver does it. See README.md."""
 
+from .front import RelayLab
 from .gateway import SOURCE, Gateway, program
 from .lab import Lab
 from .process import LabError, free_port, wait_until
@@ -8,6 +9,5 @@ from .smtp import STRANGER, TRUSTED, Dialogue, Reply, Session, converse, make_me
 from .stunnel import Stunnel
 from .volume import PASSWORD, account_lines
 
-__all__ = ["SOURCE", "Gateway", "program", "Lab", "LabError", "free_port", "wait_until", "STRANGER", "TRUSTED",
-           "Dialogue", "Reply", "Session", "converse", "make_message", "Stunnel", "PASSWORD",
-           "account_lines"]
+__all__ = ["SOURCE", "Gateway", "program", "Lab", "RelayLab", "LabError", "free_port", "wait_until", "STRANGER",
+           "TRUSTED", "Dialogue", "Reply", "Session", "converse", "make_message", "Stunnel", "PASSWORD", "account_lines"]

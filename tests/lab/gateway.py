@@ -79,6 +79,11 @@ class Gateway:
     def signal(self, number):
         self._child.signal(number)
 
+    def kill(self):
+        """SIGKILL, and until it is gone; nothing is said of its end."""
+        self._child.process.kill()
+        self._child.process.wait()
+
     def wait_exit(self, limit_s):
         return self._child.process.wait(limit_s)
 

@@ -191,6 +191,10 @@ class Postfix:
         """`inet:host:port` or `unix:path` of Foregate; before start()."""
         self._values["milters"] = "{ %s, default_action=tempfail, connect_timeout=5s }" % address
 
+    def set_extra(self, main_cf):
+        """Settings that replace those above; before start()."""
+        self._extra_main_cf = main_cf
+
     def start(self):
         has_regexp = os.path.exists(os.path.join(self.volume_folder, "postfix-regexp.cf"))
         regexp = f" pcre:{self.config}/regexp" if has_regexp else ""

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 static const char accounts[] =
-    "alice@example.com|x\nbob@example.com|x\ncarol@example.com|x\n";
+    "alice@example.com|x\nbob@example.com|x\ncarol@example.com|x\ndave@example.com|x\n";
 
 static const char aliases[] =
     "sales@example.com       alice@example.com\n"
@@ -24,11 +24,16 @@ static const char aliases[] =
     "ext@example.com         someone@remote.test\n"
     "tagged@example.com      alice+fixed@example.com, you+fixed@remote.test\n"
     "carol+news@example.com  bob@example.com\n"
+    "dave@example.com        dave@example.com, bob@example.com, carol@example.com\n"
     "@catch.test             alice@example.com\n"
     "host@example.com        root@mail.example.test, carol@example.com\n"
     "gone@example.com        nobody@example.com\n"
+    "abroad@example.com      both@remote.test\n"
     "ping@example.com        pong@example.com\n"
     "pong@example.com        ping@example.com\n";
+
+static const char patterns[] =
+    "/^both@remote\\.test$/ both@remote.test, alice@example.com\n";
 
 static const struct rewrite expand_only = {.expand = true, .recipients_max = 1000};
 static const struct rewrite strip_only = {.detail = DETAIL_STRIP, .recipients_max = 1000};
@@ -49,6 +54,7 @@ static int begin(void **unused)
     volume_begin(&volume);
     volume_write(&volume, "postfix-accounts.cf", accounts);
     volume_write(&volume, "postfix-virtual.cf", aliases);
+    volume_write(&volume, "postfix-regexp.cf", patterns);
     snapshot = dms_load(&volume.settings, NULL, &error);
     return snapshot == NULL;
 }
@@ -119,7 +125,8 @@ static void rewrites_recipients(void **unused)
         {&expand_only, "<alice@example.com> <sales@example.com> <team@example.com>",
          "delete <sales@example.com>, delete <team@example.com>, add <bob@example.com>"},
         {&expand_only, "<team@example.com> <bob@remote.test>",
-         "delete <team@example.com>, add <bob@example.com>, add <alice@example.com>"},
+         "delete <team@example.com>, delete <bob@remote.test>, add <bob@example.com>, add "
+         "<alice@example.com>"},
         {&expand_only, "<bob@example.com>", ""},
         {&expand_only, "<x@catch.test>", "delete <x@catch.test>, add <alice@example.com>"},
         {&expand_only, "<x@elsewhere.test>", ""},
@@ -147,6 +154,17 @@ static void rewrites_recipients(void **unused)
          "delete <sales+x@example.com>, add <alice@example.com>"},
         {&both, "<carol+news@example.com>",
          "delete <carol+news@example.com>, add <bob@example.com>"},
+        /* dave is its own target, and brings the others with him. */
+        {&expand_only, "<carol@example.com> <dave@example.com>",
+         "delete <carol@example.com>"},
+        {&expand_only, "<bob@example.com> <dave@example.com>", "delete <bob@example.com>"},
+        {&expand_only, "<dave@example.com> <alice@example.com>", ""},
+        /* The server that has the pattern must see it. */
+        {&expand_only, "<abroad@example.com>", ""},
+        {&expand_only, "<abroad@example.com> <sales@example.com>",
+         "delete <sales@example.com>"},
+        {&off, "<carol@example.com> <dave@example.com>", ""},
+        {&strip_only, "<carol@example.com> <dave@example.com>", ""},
         {&both, "<ext+x@example.com>",
          "delete <ext+x@example.com>, add <someone@remote.test>"},
         /* A detail that the alias itself names belongs to the address. */
