@@ -275,6 +275,17 @@ static void bounds_the_list(void **state)
     assert_false(address_list_parse_header(arena, body, &list, &error));
     assert_string_equal(error.text, "more than 1000 addresses");
 
+    const char *idn = "\xc3\xbc@\xc3\xbc.test";
+    const char *many = "a@b.test";
+    for (size_t i = 0; i < ADDRESS_LIST_HEADER_IDN_MAX; i++) {
+        many = arena_format(arena, "%s,%s", many, idn);
+    }
+    assert_true(address_list_parse_header(arena, many, &list, &error));
+    assert_int_equal(list.idn_count, ADDRESS_LIST_HEADER_IDN_MAX);
+    many = arena_format(arena, "%s,%s", many, idn);
+    assert_false(address_list_parse_header(arena, many, &list, &error));
+    assert_string_equal(error.text, "more than 100 domains beyond ASCII");
+
     char *blanks = arena_alloc(arena, ADDRESS_LIST_HEADER_BYTES + 2);
     memset(blanks, ' ', ADDRESS_LIST_HEADER_BYTES);
     memcpy(blanks + ADDRESS_LIST_HEADER_BYTES - 8, "a@b.test", 8);

@@ -214,12 +214,25 @@ static bool is_named(struct arena *arena, const struct tables *random,
     return found;
 }
 
+/* Is there an alias on the way that leads from the asked address to another? One that lists
+ * itself and is then routed by its local-part went no way. */
+static bool leads_on(const struct expanded_recipient *recipient)
+{
+    bool leads = false;
+    for (size_t i = 1; i < recipient->via_count; i++) {
+        leads = leads ||
+                !text_equal_folded(recipient->via[i].address, recipient->via[0].address);
+    }
+    return leads ||
+           (recipient->via_count > 0 && strpbrk(recipient->via[0].address, "%!\"") == NULL);
+}
+
 static bool gets_mail(const struct expansion *expansion, const char *login)
 {
     bool gets = false;
     for (size_t i = 0; i < expansion->recipient_count; i++) {
         const struct expanded_recipient *recipient = &expansion->recipients[i];
-        gets = gets || (recipient->via_count > 0 && recipient->mailbox != NULL &&
+        gets = gets || (recipient->mailbox != NULL && leads_on(recipient) &&
                         strcmp(recipient->mailbox, login) == 0);
     }
     return gets;
