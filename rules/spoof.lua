@@ -6,6 +6,7 @@
 local MARK = "X-Foregate-Spoof"
 local MARK_BYTES = 900   -- of its value; libmilter and RFC 5322 end a line at 998
 local QUESTIONS = 100    -- to the directory for one message: no honest From names more
+local MARKS = 100        -- that a client may bring: the MTA looks for each from the top
 
 -- Reasons and replies
 
@@ -22,7 +23,11 @@ end
 
 -- A mark that the client brought itself would be believed.
 local function remove_marks(message)
-    for n = #message:header(MARK), 1, -1 do
+    local count = #message:header(MARK)
+    if count > MARKS then
+        return reject(550, "5.7.1", "Message rejected: there are " .. count .. " " .. MARK .. " headers")
+    end
+    for n = count, 1, -1 do
         message:delete_header(MARK, n)
     end
 end
@@ -396,9 +401,10 @@ return {
         end
     end,
     headers = function(session, message, settings)
-        remove_marks(message)
-        local verdict
-        if not session.login then
+        local verdict = remove_marks(message)
+        if verdict then
+            return verdict
+        elseif not session.login then
             verdict = stranger_headers(session, message, settings)
         elseif settings.enabled then
             verdict = login_headers(session, message, settings)

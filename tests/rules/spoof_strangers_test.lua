@@ -255,6 +255,16 @@ test("a stranger's From with more addresses in names than are looked at is marke
         "add_header X-Foregate-Spoof: names in From hold more than 100 addresses" }
 end)
 
+test("more marks than anybody removes are refused", function(t)
+    local headers = { { "From", "x@y.example" } }
+    for i = 1, 100 do
+        headers[i + 1] = { "X-Foregate-Spoof", "x" }
+    end
+    equal(#stranger(t, "reject", headers):is("continue").edits, 100)
+    headers[102] = { "X-Foregate-Spoof", "x" }
+    stranger(t, "reject", headers):is("reject", 550, "5.7.1", "there are 101 X-Foregate-Spoof headers")
+end)
+
 test("own_domain knows a domain in both of its spellings", function(t)
     t.volume{ accounts = { "alice@xn--bcher-kva.example" } }
     t.options{ ["spoof.own_domain"] = "reject" }
