@@ -75,24 +75,23 @@ static iconv_t open_charset(struct encoded_words *words, const char *name)
             return words->charsets[i].converter;
         }
     }
-    iconv_t converter = NO_CONVERTER;
     if (words->charset_count == ENCODED_CHARSETS_MAX) {
         words->exceeded = true;
-    } else {
-        converter = iconv_open("UTF-8", name);
+        return NO_CONVERTER;
     }
-    if (converter != NO_CONVERTER) {
-        size_t place = words->charset_count++;
-        snprintf(words->charsets[place].name, ENCODED_CHARSET_BYTES, "%s", name);
-        words->charsets[place].converter = converter;
-    }
-    return converter;
+    /* One that nobody knows counts as well: to find that out takes its time. */
+    size_t place = words->charset_count++;
+    snprintf(words->charsets[place].name, ENCODED_CHARSET_BYTES, "%s", name);
+    words->charsets[place].converter = iconv_open("UTF-8", name);
+    return words->charsets[place].converter;
 }
 
 void encoded_words_end(struct encoded_words *words)
 {
     for (size_t i = 0; i < words->charset_count; i++) {
-        iconv_close(words->charsets[i].converter);
+        if (words->charsets[i].converter != NO_CONVERTER) {
+            iconv_close(words->charsets[i].converter);
+        }
     }
     words->charset_count = 0;
 }
@@ -254,7 +253,8 @@ static void decode_base64(const struct encoded_word *word, struct buffer *bytes)
     }
 }
 
-/* False: nobody knows it. */
+/* What nobody knows some programs show as it is, others as if it were UTF-8. False: there
+ * are too many. */
 static bool use_charset(struct decoder *decoder, const char *charset)
 {
     if (!text_equal_folded(decoder->charset, charset)) {
@@ -264,6 +264,8 @@ static bool use_charset(struct decoder *decoder, const char *charset)
         decoder->is_utf8 = text_equal_folded(name, "utf-8");
         decoder->converter =
             decoder->is_utf8 ? NO_CONVERTER : open_charset(decoder->words, name);
+        decoder->is_utf8 = decoder->is_utf8 || (decoder->converter == NO_CONVERTER &&
+                                                !decoder->words->exceeded);
     }
     return decoder->is_utf8 || decoder->converter != NO_CONVERTER;
 }

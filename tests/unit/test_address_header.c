@@ -56,7 +56,7 @@ static void reads_header_bodies(void **state)
         {"=?utf-8?q?=C3=84?= <a@b.test>", "a@b.test {\xc3\x84}"},
         {"\"=?utf-8?q?=C3=84?=\" <a@b.test>", "a@b.test {\xc3\x84}"},
         {"=?utf-8?q?A?= =?utf-8?b?Qg==?= C <a@b.test>", "a@b.test {AB C}"},
-        {"=?x-none?q?A?= <a@b.test>", "a@b.test {=?x-none?q?A?=}"},
+        {"=?x-none?q?A?= <a@b.test>", "a@b.test {A}"},
         {"a@b.test (Alice)", "a@b.test {Alice}"},
         {"a@b.test (=?utf-8?q?=C3=84?=)", "a@b.test {\xc3\x84}"},
         {"(x) Alice (y) <a@b.test> (z \\) (n))", "a@b.test {Alice x y z ) (n)}"},
