@@ -179,7 +179,9 @@ static void search_body(struct arena *scratch, const char *body,
 {
     struct address_list list;
     struct error error = {0};
-    if (address_list_parse_header(scratch, body, &list, &error)) {
+    /* A longer one has more than is looked for, whatever the parser says. */
+    if (strnlen(body, ADDRESS_SEARCH_BYTES + 1) <= ADDRESS_SEARCH_BYTES &&
+        address_list_parse_header(scratch, body, &list, &error)) {
         for (size_t i = 0; i < list.count; i++) {
             address_search_add(search, list.entries[i].internal);
         }
