@@ -292,8 +292,8 @@ static int find_grant(const struct claim *claim, const char *key, const char **l
     return line;
 }
 
-/* NOT_FOUND without a reason: no line is about this address. What is granted with any detail
- * is no other account. */
+/* NOT_FOUND without a reason: no line is about this address. What is granted with any
+ * detail is no other account. */
 static struct ownership find_by_grant(const struct claim *claim)
 {
     const char *login = NULL;
