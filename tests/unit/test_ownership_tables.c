@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-enum { TABLES = 30, KEYS = 12, PATTERNS = 3, TARGETS = 3 };
+enum { TABLES = 20, KEYS = 12, PATTERNS = 3, TARGETS = 3 };
 
 static uint64_t state = 1;
 static unsigned long tables = TABLES;
