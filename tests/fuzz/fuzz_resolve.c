@@ -413,7 +413,10 @@ static void check_ownership(struct arena *arena, const struct snapshot *snapshot
 
     bool leads = leads_to_alice(arena, snapshot, expansion);
     bool has_patterns = pattern_table_count(snapshot->patterns) > 0;
-    for (unsigned mask = 0; mask < 1U << OPTIONS; mask++) {
+    /* What runs away takes 20000 steps with each: there, none of the options, and all. */
+    unsigned last = (1U << OPTIONS) - 1;
+    unsigned stride = expansion->fault != FAULT_NONE ? last : 1;
+    for (unsigned mask = 0; mask <= last; mask += stride) {
         struct arena *own = arena_new();
         const struct ownership_options options = {.nested = (mask & 1) != 0,
                                                   .catch_all = (mask & 2) != 0,
@@ -424,7 +427,7 @@ static void check_ownership(struct arena *arena, const struct snapshot *snapshot
         struct ownership owner =
             ownership_find(own, "alice@a.test", address, snapshot, &options);
         check_owner(&owner);
-        bool is_all = mask + 1 == 1U << OPTIONS;
+        bool is_all = mask == last;
         assert(owner.kind != ANSWER_FOUND || options.nested || owner.path_count <= 1);
         assert(!is_all || !leads || has_patterns || owner.kind == ANSWER_FOUND);
         assert(owner.kind != ANSWER_FOUND || leads || owner.path_count == 0 ||
