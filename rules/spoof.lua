@@ -6,6 +6,7 @@
 local MARK = "X-Foregate-Spoof"
 local MARK_BYTES = 900   -- of its value; libmilter and RFC 5322 end a line at 998
 local QUESTIONS = 100    -- to the directory for one message: no honest From names more
+local MARKS = 100        -- that a client may bring: the MTA looks for each from the top
 
 -- Reasons and replies
 
@@ -22,7 +23,11 @@ end
 
 -- A mark that the client brought itself would be believed.
 local function remove_marks(message)
-    for n = #message:header(MARK), 1, -1 do
+    local count = #message:header(MARK)
+    if count > MARKS then
+        return reject(550, "5.7.1", "Message rejected: there are " .. count .. " " .. MARK .. " headers")
+    end
+    for n = count, 1, -1 do
         message:delete_header(MARK, n)
     end
 end
@@ -177,11 +182,15 @@ local function authors_problem(message, owner, settings)
 end
 
 -- A name beside the address of an author, with another address in it: many mail programs show only
--- the name. Calls what with the entry and the address, for those at our domains.
+-- the name. Calls what with each that may be at our domains; gives the first problem.
 local function each_named(listed, what)
+    local count = 0
     for _, entry in ipairs(listed) do
         for _, address in ipairs(entry.named) do
-            if directory.is_local(address.domain) ~= false then
+            count = count + 1
+            if count > QUESTIONS then
+                return unfit("names in From hold more than " .. QUESTIONS .. " addresses")
+            elseif directory.is_local(address.domain) ~= false then
                 local found = what(address)
                 if found then
                     return found
@@ -336,6 +345,9 @@ local function stranger_headers(session, message, settings)
     end
     local listed, why, found, more = message:header_addresses("From")
     local wrong
+    if listed and #listed > QUESTIONS then
+        listed, why, found, more = nil, "more than " .. QUESTIONS .. " addresses", {}, true
+    end
     if listed then
         wrong = from_of_ours(session, message, listed)
     else
@@ -347,10 +359,9 @@ local function stranger_headers(session, message, settings)
     elseif wrong then
         return judge(message, wrong, wrong.reason and settings.own_domain)
     elseif listed and settings.display_name ~= "off" then
-        each_named(listed, function(address)
-            mark(message, "display name with " .. tostring(address) .. " at our domain, no login")
-            return true
-        end)
+        judge(message, each_named(listed, function(address)
+            return problem("display name with " .. tostring(address) .. " at our domain, no login")
+        end), "mark")
     end
 end
 
@@ -390,9 +401,10 @@ return {
         end
     end,
     headers = function(session, message, settings)
-        remove_marks(message)
-        local verdict
-        if not session.login then
+        local verdict = remove_marks(message)
+        if verdict then
+            return verdict
+        elseif not session.login then
             verdict = stranger_headers(session, message, settings)
         elseif settings.enabled then
             verdict = login_headers(session, message, settings)

@@ -63,15 +63,15 @@ static bool may_be_home(const struct claim *claim, const char *internal)
            (claim->home_local[0] == '"' || text_starts_folded(internal, claim->home_local));
 }
 
-static bool has_account(const struct claim *claim, const char *key)
+static bool is_account(const struct claim *claim, const char *key)
 {
     const struct question question = {.kind = QUESTION_MAILBOX, .key = key};
-    return snapshot_answer(claim->snapshot, &question, claim->arena).kind == ANSWER_FOUND;
+    return snapshot_answer(claim->snapshot, &question, claim->arena).kind !=
+           ANSWER_NOT_FOUND;
 }
 
-/* Is this the login's own mailbox, whatever its detail? With the detail it may be
- * another's.
- */
+/* Is this the login's own mailbox, whatever its detail? With its detail it may be another
+ * account. */
 static bool is_home(const struct claim *claim, const char *internal)
 {
     if (!may_be_home(claim, internal)) {
@@ -83,7 +83,7 @@ static bool is_home(const struct claim *claim, const char *internal)
     const char *base = base_key(claim->arena, &address);
     return strcmp(address.key, claim->login.mailbox) == 0 ||
            (base != NULL && strcmp(base, claim->login.mailbox) == 0 &&
-            !has_account(claim, address.key));
+            !is_account(claim, address.key));
 }
 
 /* Where the walk ends, Postfix still routes through this host. */
@@ -296,13 +296,14 @@ static int find_grant(const struct claim *claim, const char *key, const char **l
     return line;
 }
 
-/* NOT_FOUND without a reason: no line is about this address. */
+/* NOT_FOUND without a reason: no line is about this address. What is granted with any
+ * detail is no other account. */
 static struct ownership find_by_grant(const struct claim *claim)
 {
     const char *login = NULL;
     int line = find_grant(claim, claim->address->key, &login);
     bool is_tagged = line == 0;
-    if (is_tagged) {
+    if (is_tagged && claim->base != NULL && !is_account(claim, claim->address->key)) {
         line = find_grant(claim, claim->base, &login);
     }
     if (line == 0) {

@@ -188,10 +188,21 @@ static const char *local_part_fault(const char *local_part)
 }
 
 /* Signs like `@`, `%` or `!` behind the first `@` lead some programs elsewhere. */
-static bool is_domain(struct arena *arena, const char *domain)
+static bool check_domain(struct header_parser *parser, const char *domain,
+                         const char *place)
 {
-    const char *ascii = is_ascii(domain) ? domain : domain_other_form(arena, domain);
-    return ascii != NULL && address_domain_is_valid(ascii);
+    const char *ascii = domain;
+    if (!is_ascii(domain)) {
+        if (parser->list->idn_count == ADDRESS_LIST_HEADER_IDN_MAX) {
+            return error_set(parser->words.error, ERROR_REMOTE,
+                             "more than %d domains beyond ASCII",
+                             ADDRESS_LIST_HEADER_IDN_MAX);
+        }
+        parser->list->idn_count++;
+        ascii = domain_other_form(parser->arena, domain);
+    }
+    return (ascii != NULL && address_domain_is_valid(ascii)) ||
+           complain(parser, place, "domain that is not valid");
 }
 
 /* `local-part@domain`, its words just read, the word being the `@`. Left in local_part. */
@@ -213,8 +224,7 @@ static bool read_address(struct header_parser *parser, const struct words *words
     if (fault != NULL) {
         return complain(parser, place, fault);
     }
-    return is_domain(parser->arena, parser->local_part.data + length + 1) ||
-           complain(parser, place, "domain that is not valid");
+    return check_domain(parser, parser->local_part.data + length + 1, place);
 }
 
 /* `@a,@b:`, if it is there. Commas may stand alone. */

@@ -114,7 +114,7 @@ static bool parse_plain(struct arena *arena, const char *value, struct address_l
         }
         entries[count++] = (struct listed_address){address, address, ""};
     }
-    *list = (struct address_list){entries, count};
+    *list = (struct address_list){.entries = entries, .count = count};
     return true;
 }
 

@@ -19,12 +19,18 @@ struct listed_address {
     const char *display_name;
 };
 
-/* A header with more addresses or bytes is refused. */
-enum { ADDRESS_LIST_HEADER_MAX = 1000, ADDRESS_LIST_HEADER_BYTES = 65536 };
+/* A header with more addresses or bytes is refused, or with more addresses at a domain
+ * beyond ASCII: to find its other form takes longer than all the rest. */
+enum {
+    ADDRESS_LIST_HEADER_MAX = 1000,
+    ADDRESS_LIST_HEADER_IDN_MAX = 100,
+    ADDRESS_LIST_HEADER_BYTES = 65536
+};
 
 struct address_list {
     struct listed_address *entries;
     size_t count;
+    size_t idn_count; /* from a header: addresses at a domain beyond ASCII */
 };
 
 /* As Postfix reads a table value: comma or white space separates, `Name <addr>`

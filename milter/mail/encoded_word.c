@@ -78,20 +78,20 @@ static iconv_t open_charset(struct encoded_words *words, const char *name)
         words->exceeded = true;
         return NULL;
     }
-    iconv_t converter = iconv_open("UTF-8", name);
-    if ((intptr_t)converter == -1) {
-        return NULL;
-    }
+    /* One that nobody knows counts as well: to find that out takes its time. */
     size_t place = words->charset_count++;
+    iconv_t converter = iconv_open("UTF-8", name);
     snprintf(words->charsets[place].name, ENCODED_CHARSET_BYTES, "%s", name);
-    words->charsets[place].converter = converter;
-    return converter;
+    words->charsets[place].converter = (intptr_t)converter == -1 ? NULL : converter;
+    return words->charsets[place].converter;
 }
 
 void encoded_words_end(struct encoded_words *words)
 {
     for (size_t i = 0; i < words->charset_count; i++) {
-        iconv_close(words->charsets[i].converter);
+        if (words->charsets[i].converter != NULL) {
+            iconv_close(words->charsets[i].converter);
+        }
     }
     words->charset_count = 0;
 }
@@ -253,7 +253,8 @@ static void decode_base64(const struct encoded_word *word, struct buffer *bytes)
     }
 }
 
-/* False: nobody knows it. */
+/* What nobody knows some programs show as it is, others as if it were UTF-8. False: there
+ * are too many. */
 static bool use_charset(struct decoder *decoder, const char *charset)
 {
     if (!text_equal_folded(decoder->charset, charset)) {
@@ -262,6 +263,8 @@ static bool use_charset(struct decoder *decoder, const char *charset)
         memcpy(decoder->charset, charset, ENCODED_CHARSET_BYTES);
         decoder->is_utf8 = text_equal_folded(name, "utf-8");
         decoder->converter = decoder->is_utf8 ? NULL : open_charset(decoder->words, name);
+        decoder->is_utf8 =
+            decoder->is_utf8 || (decoder->converter == NULL && !decoder->words->exceeded);
     }
     return decoder->is_utf8 || decoder->converter != NULL;
 }

@@ -25,8 +25,8 @@ struct encoded_words {
 };
 
 /* The text as a mail program shows it, as unicode_clean has it. Words with an unknown
- * charset, or with nothing that is base64, stay as they are. Linear in time; at most
- * 16 times as long. */
+ * charset are read as UTF-8, those with nothing that is base64 stay as they are. Linear in
+ * time; at most 16 times as long. */
 const char *encoded_words_decode(struct encoded_words *words, struct arena *arena,
                                  const char *text);
 

@@ -122,12 +122,20 @@ static bool append_address(lua_State *L, const struct listed_address *entry,
     return true;
 }
 
-/* Addresses of one header body, appended to the list on top of the stack. */
-static bool append_addresses(lua_State *L, const char *body, struct error *error)
+/* Addresses of one header body, appended to the list on top of the stack. What bounds one
+ * header bounds all of them together. */
+static bool append_addresses(lua_State *L, const char *body, size_t *idn_count,
+                             struct error *error)
 {
     struct address_list list;
     if (!address_list_parse_header(api_call(L)->scratch, body, &list, error)) {
         return false;
+    }
+    *idn_count += list.idn_count;
+    if (lua_rawlen(L, -1) + list.count > ADDRESS_LIST_HEADER_MAX ||
+        *idn_count > ADDRESS_LIST_HEADER_IDN_MAX) {
+        return error_set(error, ERROR_REMOTE,
+                         "more addresses in all headers than are read");
     }
     for (size_t i = 0; i < list.count; i++) {
         if (!append_address(L, &list.entries[i], error)) {
@@ -171,7 +179,9 @@ static void search_body(struct arena *scratch, const char *body,
 {
     struct address_list list;
     struct error error = {0};
-    if (address_list_parse_header(scratch, body, &list, &error)) {
+    /* A longer one has more than is looked for, whatever the parser says. */
+    if (strnlen(body, ADDRESS_SEARCH_BYTES + 1) <= ADDRESS_SEARCH_BYTES &&
+        address_list_parse_header(scratch, body, &list, &error)) {
         for (size_t i = 0; i < list.count; i++) {
             address_search_add(search, list.entries[i].internal);
         }
@@ -179,12 +189,18 @@ static void search_body(struct arena *scratch, const char *body,
     address_search_header(scratch, body, search);
 }
 
+/* Nothing that is found from now on could change it. */
+static bool is_full(const struct address_search *search)
+{
+    return search->truncated && search->count == ADDRESS_SEARCH_FOUND;
+}
+
 /* nil, reason, all addresses in these headers, whether there may be more. */
 static int push_unreadable(lua_State *L, struct selection selection, const char *reason)
 {
     struct address_search search = {.count = 0};
     const char *body;
-    while ((body = next_body(&selection)) != NULL) {
+    while (!is_full(&search) && (body = next_body(&selection)) != NULL) {
         search_body(api_call(L)->scratch, body, &search);
     }
     lua_pushnil(L);
@@ -205,10 +221,11 @@ static int message_header_addresses(lua_State *L)
                   "headers of one name are counted from 1");
     struct selection selection = all;
     const char *body;
+    size_t idn_count = 0;
     lua_newtable(L);
     while ((body = next_body(&selection)) != NULL) {
         struct error error = {0};
-        if (!append_addresses(L, body, &error)) {
+        if (!append_addresses(L, body, &idn_count, &error)) {
             return push_unreadable(L, all, error.text);
         }
     }

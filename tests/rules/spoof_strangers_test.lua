@@ -235,6 +235,36 @@ test("an address of ours cannot hide behind many others", function(t)
     stranger(t, "reject", { { "From", from } }):is("reject", 550, "5.7.1", "From header with our domain cannot be read")
 end)
 
+local function many(count, format)
+    local texts = {}
+    for i = 1, count do
+        texts[i] = format:format(i)
+    end
+    return table.concat(texts, ",")
+end
+
+test("a stranger's From with more addresses than are looked at counts as ours", function(t)
+    stranger(t, "reject", { { "From", many(100, "x%d@y.example") } }):is("continue")
+    stranger(t, "reject", { { "From", many(101, "x%d@y.example") } })
+        :is("reject", 550, "5.7.1", "From header with our domain cannot be read")
+end)
+
+test("a stranger's From with more addresses in names than are looked at is marked", function(t)
+    stranger(t, "reject", { { "From", many(50, '"a@b.example c@d.example" <x%d@y.example>') } }):is("continue"):plan{}
+    stranger(t, "reject", { { "From", many(51, '"a@b.example c@d.example" <x%d@y.example>') } }):is("continue"):plan{
+        "add_header X-Foregate-Spoof: names in From hold more than 100 addresses" }
+end)
+
+test("more marks than anybody removes are refused", function(t)
+    local headers = { { "From", "x@y.example" } }
+    for i = 1, 100 do
+        headers[i + 1] = { "X-Foregate-Spoof", "x" }
+    end
+    equal(#stranger(t, "reject", headers):is("continue").edits, 100)
+    headers[102] = { "X-Foregate-Spoof", "x" }
+    stranger(t, "reject", headers):is("reject", 550, "5.7.1", "there are 101 X-Foregate-Spoof headers")
+end)
+
 test("own_domain knows a domain in both of its spellings", function(t)
     t.volume{ accounts = { "alice@xn--bcher-kva.example" } }
     t.options{ ["spoof.own_domain"] = "reject" }

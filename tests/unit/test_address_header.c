@@ -56,7 +56,7 @@ static void reads_header_bodies(void **state)
         {"=?utf-8?q?=C3=84?= <a@b.test>", "a@b.test {\xc3\x84}"},
         {"\"=?utf-8?q?=C3=84?=\" <a@b.test>", "a@b.test {\xc3\x84}"},
         {"=?utf-8?q?A?= =?utf-8?b?Qg==?= C <a@b.test>", "a@b.test {AB C}"},
-        {"=?x-none?q?A?= <a@b.test>", "a@b.test {=?x-none?q?A?=}"},
+        {"=?x-none?q?A?= <a@b.test>", "a@b.test {A}"},
         {"a@b.test (Alice)", "a@b.test {Alice}"},
         {"a@b.test (=?utf-8?q?=C3=84?=)", "a@b.test {\xc3\x84}"},
         {"(x) Alice (y) <a@b.test> (z \\) (n))", "a@b.test {Alice x y z ) (n)}"},
@@ -274,6 +274,17 @@ static void bounds_the_list(void **state)
     memcpy(body + length, "a@b.test", strlen("a@b.test"));
     assert_false(address_list_parse_header(arena, body, &list, &error));
     assert_string_equal(error.text, "more than 1000 addresses");
+
+    const char *idn = "\xc3\xbc@\xc3\xbc.test";
+    const char *many = "a@b.test";
+    for (size_t i = 0; i < ADDRESS_LIST_HEADER_IDN_MAX; i++) {
+        many = arena_format(arena, "%s,%s", many, idn);
+    }
+    assert_true(address_list_parse_header(arena, many, &list, &error));
+    assert_int_equal(list.idn_count, ADDRESS_LIST_HEADER_IDN_MAX);
+    many = arena_format(arena, "%s,%s", many, idn);
+    assert_false(address_list_parse_header(arena, many, &list, &error));
+    assert_string_equal(error.text, "more than 100 domains beyond ASCII");
 
     char *blanks = arena_alloc(arena, ADDRESS_LIST_HEADER_BYTES + 2);
     memset(blanks, ' ', ADDRESS_LIST_HEADER_BYTES);

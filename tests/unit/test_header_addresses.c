@@ -150,6 +150,43 @@ static void says_when_there_may_be_more(void **state)
     fixture_end(&fixture);
 }
 
+/* What bounds one header bounds all of them together: a message is no dearer for having
+ * many. */
+static void bounds_all_headers_together(void **state)
+{
+    (void)state;
+
+    static const struct {
+        const char *address;
+        int count; /* in each of two headers */
+    } cases[] = {{"a@b.test,", 501}, {"a@\xc3\xb6.test,", 51}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char body[8192] = "";
+        for (int j = 0; j < cases[i].count; j++) {
+            strcat(body, cases[i].address);
+        }
+        struct fixture fixture;
+        fixture_begin(&fixture,
+                      "return { name = 'probe', headers = function(session, message)\n"
+                      "  local one = message:header_addresses('From', 2)\n"
+                      "  local all, reason = message:header_addresses('From')\n"
+                      "  return reject(550, '5.7.1', #one .. tostring(all) .. reason)\n"
+                      "end }");
+        fixture_open(&fixture);
+        fixture_mail(&fixture, "<x@y.example>");
+        fixture_rcpt(&fixture, "<alice@example.com>");
+        transaction_header(fixture.transaction, "From", body);
+        transaction_header(fixture.transaction, "From", body);
+        struct verdict verdict = transaction_end_of_headers(fixture.transaction, NULL);
+        char wanted[128];
+        snprintf(wanted, sizeof wanted, "%dnilmore addresses in all headers than are read",
+                 cases[i].count);
+        expect_part(verdict.text, wanted, fixture_error(&fixture));
+        fixture_end(&fixture);
+    }
+}
+
 /* Both forms of a domain that the config volume has in one. */
 static void knows_both_forms_of_a_domain(void **state)
 {
@@ -184,6 +221,7 @@ int main(void)
         cmocka_unit_test(says_what_stands_in_the_rest),
         cmocka_unit_test(reads_all_headers_or_one),
         cmocka_unit_test(says_when_there_may_be_more),
+        cmocka_unit_test(bounds_all_headers_together),
         cmocka_unit_test(knows_both_forms_of_a_domain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

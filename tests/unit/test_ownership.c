@@ -14,7 +14,8 @@
 
 static const char accounts[] =
     "alice@example.com|x\nbob@example.com|x\ncarol@example.com|x\ndave@example.com|x\n"
-    "alice+box@example.com|x\n";
+    "alice+box@example.com|x\n"
+    "alice+desk@example.com|x\n";
 
 static const char aliases[] =
     "sales@example.com     alice@example.com\n"
@@ -49,6 +50,7 @@ static const char aliases[] =
     "tour@example.com      round1@example.com, alice@example.com\n"
     "spot@example.com      dave@example.com\n"
     "box@example.com       alice+box@example.com\n"
+    "desk@example.com      alice+desk@example.com\n"
     "round1@example.com    round2@example.com\n"
     "round2@example.com    round1@example.com\n";
 
@@ -58,7 +60,8 @@ static const char patterns[] = "/^re[0-9]+@example\\.com$/ alice@example.com\n"
 
 static const char grants[] = "carol@example.com: news@example.com, @grant.test\n"
                              "service@example.com: *\n"
-                             "root: x@example.com\n";
+                             "root: x@example.com\n"
+                             "dave@example.com: alice@example.com\n";
 
 enum { N = 1, C = 2, S = 4, A = 8, R = 16, G = 32, ALL = 63 };
 
@@ -180,6 +183,11 @@ static void belongs_to_those_it_leads_to(void **state)
         {"carol@example.com", "any+x@grant.test", 0},
         {"root", "x@example.com", 0},
         {"alice@example.com", "-x@catch.test", -1},
+        /* With its detail it is another account. */
+        {"alice@example.com", "desk@example.com", -1},
+        {"alice+desk@example.com", "desk@example.com", 0},
+        {"dave@example.com", "alice+x@example.com", S},
+        {"dave@example.com", "alice+desk@example.com", -1},
         {"alice+x@example.com", "alice+x@example.com", 0},
         {"alice+x@example.com", "tagt@example.com", 0},
         {"alice+x@example.com", "alice@example.com", -1},
