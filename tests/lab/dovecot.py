@@ -91,9 +91,19 @@ plugin {{
 }}
 """
 
+# docker-mailserver has Sieve always on; here only where a test has a script for everybody.
+SIEVE_CONF = """\
+protocol lmtp {{
+  mail_plugins = quota sieve
+}}
+plugin {{
+  sieve_before = {script}
+}}
+"""
+
 
 class Dovecot:
-    def __init__(self, folder, volume_folder, *, auth, hostname, delimiter="+", bare_logins=()):
+    def __init__(self, folder, volume_folder, *, auth, hostname, delimiter="+", bare_logins=(), sieve=None):
         self.folder = folder
         self.bare_logins = bare_logins
         self.volume_folder = volume_folder
@@ -114,6 +124,16 @@ class Dovecot:
                 masterdb=self.masterdb, lmtp=self.lmtp,
                 auth=auth, quota_port=self.quota_port, quota_socket=self.quota_socket, vmail=VMAIL, hostname=hostname,
                 delimiter=delimiter))
+            if sieve:
+                file.write(SIEVE_CONF.format(script=self._write_sieve(sieve)))
+
+    def _write_sieve(self, script):
+        path = os.path.join(self.folder, "before.sieve")
+        with open(path, "w") as file:
+            file.write(script)
+        os.chmod(path, 0o644)
+        run(["sievec", path])
+        return path
 
     def start(self):
         self.write_users()
@@ -164,12 +184,13 @@ class Dovecot:
         output = run(["doveadm", "-c", self.config, "-f", "tab", "fetch", "-u", mailbox, "size.virtual", "ALL"])
         return sum(int(line) for line in output.splitlines()[1:])
 
-    def copies(self, mailbox, subject=None):
-        """What was delivered: email.message.Message objects (fillers left out)."""
+    def copies(self, mailbox, subject=None, folder=""):
+        """What was delivered to INBOX or another folder: email.message.Message objects (fillers left out)."""
         user, _, domain = mailbox.lower().partition("@")
+        maildir = os.path.join(self.mail, domain, user, "." + folder if folder else "")
         found = []
         for box in ("new", "cur"):
-            folder = os.path.join(self.mail, domain, user, box)
+            folder = os.path.join(maildir, box)
             for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
                 with open(os.path.join(folder, name), "rb") as file:
                     message = email.message_from_binary_file(file)

@@ -21,11 +21,12 @@ class Lab:
     volume     a config volume: a folder (it is copied) or a dict {file name: text}
     foregate   path of the program, True for the one under test, None for no gateway
     options    its options, added to (and winning over) those that fit the lab; {folder} is the lab's folder
+    sieve        a script that runs for everybody before delivery
     bare_logins  names without a domain that may log in beside the volume's accounts
     """
 
     def __init__(self, volume, foregate=None, options=None, *, delimiter="+", trusted="127.0.0.9/32",
-                 spoof_protection=True, gateway_policy=False, main_cf="", bare_logins=()):
+                 spoof_protection=True, gateway_policy=False, main_cf="", bare_logins=(), sieve=None):
         if os.geteuid() != 0:
             raise LabError("the lab starts mail servers and needs root")
         self.folder = tempfile.mkdtemp(prefix="foregate-lab-")
@@ -38,7 +39,7 @@ class Lab:
             write_volume(self.volume, volume)
             self.sink = Sink(free_port())
             self.dovecot = Dovecot(self.folder, self.volume, hostname=HOSTNAME, delimiter=delimiter,
-                                   bare_logins=bare_logins,
+                                   bare_logins=bare_logins, sieve=sieve,
                                    auth=os.path.join(self.folder, "queue", "private", "auth"))
             self.postfix = Postfix(
                 self.folder, self.volume, lmtp=self.dovecot.lmtp, quota_status=self.dovecot.quota_port,
