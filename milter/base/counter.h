@@ -21,6 +21,8 @@ enum counter {
     COUNTER_QUOTA_FULL,   /* refused by Dovecot, now or a moment ago */
     COUNTER_QUOTA_BUSY,   /* too much on its way to the mailbox */
     COUNTER_QUOTA_FAILED, /* cannot tell */
+    COUNTER_DNS_ASKED,
+    COUNTER_DNS_FAILED, /* cannot tell */
     COUNTER_PLAN_ERRORS,
     COUNTER_RELOADS,
     COUNTER_RELOAD_ERRORS,
