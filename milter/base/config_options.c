@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -94,6 +95,14 @@ static const struct option program_options[] = {
     {"quota.limit", OPTION_SIZE, "0", 0, INT64_C(1) << 50, NULL,
      "POSTFIX_MAILBOX_SIZE_LIMIT",
      "of a mailbox that has none of its own in the volume; 0: not known"},
+    {"dns.servers", OPTION_LIST, NULL, 0, 0, NULL, NULL,
+     "whom rules' questions to the DNS go to, like 192.0.2.1 127.0.0.1:5353 [::1]:53; "
+     "none: "
+     "those of /etc/resolv.conf"},
+    {"dns.timeout", OPTION_DURATION, "1s", 1, 20 * SECOND, NULL, NULL,
+     "for one answer of the DNS"},
+    {"dns.queries", OPTION_COUNT, "256", 1, 10000, NULL, NULL,
+     "questions to the DNS under way at a time; further ones fail at once"},
     {"states", OPTION_COUNT, "0", 0, 256, NULL, NULL,
      "Lua states, each runs one rule at a time; 0: one a processor core"},
     {"deadline.command", OPTION_DURATION, "10s", 100, 25 * SECOND, NULL, NULL,
@@ -207,6 +216,45 @@ static bool check_service(const char *value, struct complaint *complaint)
     return check_port(colon + 1, strlen(colon + 1), complaint);
 }
 
+static bool is_server(const char *text)
+{
+    unsigned char address[16];
+    if (inet_pton(AF_INET6, text, address) == 1) {
+        return true;
+    }
+    char host[64];
+    const char *port = strrchr(text, ':');
+    bool is_bracketed = text[0] == '[';
+    const char *end = is_bracketed ? strchr(text, ']') : port;
+    end = end != NULL ? end : text + strlen(text);
+    size_t length = (size_t)(end - text) - (is_bracketed ? 1 : 0);
+    if (length >= sizeof host || (is_bracketed && *end == '\0')) {
+        return false;
+    }
+    memcpy(host, text + (is_bracketed ? 1 : 0), length);
+    host[length] = '\0';
+    end += is_bracketed ? 1 : 0;
+    struct complaint unused;
+    return inet_pton(is_bracketed ? AF_INET6 : AF_INET, host, address) == 1 &&
+           (*end == '\0' || (*end == ':' && check_port(end + 1, strlen(end + 1), &unused)));
+}
+
+static bool check_servers(const char *value, struct complaint *complaint)
+{
+    const char *word;
+    size_t length;
+    complain_remedy(complaint,
+                    "write addresses like 192.0.2.1, 127.0.0.1:5353 or [::1]:53");
+    while (text_next_word(&value, &word, &length)) {
+        char text[80];
+        snprintf(text, sizeof text, "%.*s", (int)(length < 80 ? length : 80), word);
+        if (length >= sizeof text || !is_server(text)) {
+            return complain(complaint, "%s is no address of a server", text);
+        }
+    }
+    return true;
+}
+
 static bool check_mode(const char *value, struct complaint *complaint)
 {
     size_t digits = strspn(value, "01234567");
@@ -281,6 +329,7 @@ static const struct {
     {"rewrite.header", check_header_name},
     {"quota.service", check_service},
     {"quota.tls_name", check_tls_name},
+    {"dns.servers", check_servers},
 };
 
 bool config_check_form(const char *name, const char *value, struct complaint *complaint)

@@ -36,6 +36,15 @@ static bool start_quota(struct parts *parts, const struct config *config,
     return true;
 }
 
+static bool start_dns(struct parts *parts, const struct config *config, struct error *error)
+{
+    struct services *services = &parts->services;
+    const struct dns_settings settings = settings_dns(config);
+    services->dns = dns_client_new(parts->loop, &settings, error);
+    services->dns_timeout_ms = settings.timeout_ms;
+    return services->dns != NULL;
+}
+
 /* What goes on changing is left to whoever reloads. */
 static struct snapshot *load_directory(struct parts *parts, struct finding_list *findings,
                                        struct error *error)
@@ -82,7 +91,8 @@ static bool start(struct parts *parts, struct config *config, struct finding_lis
     assert(none == NULL);
     parts->loop = loop_start(error);
     parts->services.loop = parts->loop;
-    return parts->loop != NULL && start_quota(parts, config, error);
+    return parts->loop != NULL && start_quota(parts, config, error) &&
+           start_dns(parts, config, error);
 }
 
 bool parts_start(struct parts *parts, struct config *config, struct finding_list *findings,
@@ -111,6 +121,9 @@ void parts_stop(struct parts *parts)
         quota_client_free(&parts->services.quota);
     }
     ledger_free(&parts->services.ledger);
+    if (parts->services.dns != NULL) {
+        dns_client_free(&parts->services.dns);
+    }
     if (parts->loop != NULL) {
         loop_stop(&parts->loop);
     }

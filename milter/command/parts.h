@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts that judge mail, in start order: directory, loop, quota client, rules. `run`
- * puts a gateway in front of them, `explain` one transaction. */
+/* The parts that judge mail, in start order: directory, loop, clients of services, rules.
+ * `run` puts a gateway in front of them, `explain` one transaction. */
 #ifndef FOREGATE_COMMAND_PARTS_H
 #define FOREGATE_COMMAND_PARTS_H
 

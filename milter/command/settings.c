@@ -59,6 +59,15 @@ struct quota_client_settings settings_quota(const struct config *config)
     };
 }
 
+struct dns_settings settings_dns(const struct config *config)
+{
+    return (struct dns_settings){
+        .servers = config_text(config, "dns.servers"),
+        .timeout_ms = (int)config_number(config, "dns.timeout"),
+        .queries = (int)config_number(config, "dns.queries"),
+    };
+}
+
 struct rewrite settings_rewrite(const struct config *config)
 {
     const char *header = config_text(config, "rewrite.header");

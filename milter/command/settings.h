@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration as the directory and the quota client want it. */
+/* The configuration as the directory and the clients of services want it. */
 #ifndef FOREGATE_COMMAND_SETTINGS_H
 #define FOREGATE_COMMAND_SETTINGS_H
 
@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "directory/dms.h"
 #include "directory/rewrite.h"
+#include "io/dns.h"
 #include "quota/client.h"
 
 #include <stdbool.h>
@@ -19,6 +20,9 @@ bool settings_directory(const struct config *config, struct arena *arena,
 
 /* Borrows from config. */
 struct quota_client_settings settings_quota(const struct config *config);
+
+/* The same. */
+struct dns_settings settings_dns(const struct config *config);
 
 /* The same; nothing is rewritten in shadow mode. */
 struct rewrite settings_rewrite(const struct config *config);

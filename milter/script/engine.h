@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "directory/dms.h"
 #include "directory/snapshot.h"
+#include "io/dns.h"
 #include "io/loop.h"
 #include "mail/decision.h"
 #include "mail/message.h"
@@ -41,6 +42,8 @@ struct services {
     struct quota_desk *desk;
     int quota_timeout_ms;   /* for one answer */
     int64_t quota_overhead; /* bytes that a message gains on its way to a mailbox */
+    struct dns_client *dns;
+    int dns_timeout_ms; /* for one answer */
 };
 
 struct generation;

@@ -20,6 +20,7 @@ PROGRAM = str(Path(os.environ.get("FOREGATE") or SOURCE / "build/dev/foregate").
 LIMIT = 60
 
 sys.path.insert(0, str(SOURCE / "tests/milter"))
+from fake_dns import FakeDns  # noqa: E402
 from fake_quota import FULL, FakeQuota, NoSizeAbove  # noqa: E402
 
 SHIPPED = "subaddress alias recipient quota spoof"
@@ -97,7 +98,7 @@ def code_spans(text):
 
 
 class Workplace:
-    """A folder with the example volume, the rules of the manuals, a quota service, and `foregate` on the path."""
+    """A folder with the example volume, the rules of the manuals, a quota service, a name server, and `foregate` on the path."""
 
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="foregate-docs-"))
@@ -119,6 +120,9 @@ class Workplace:
         self.quota = FakeQuota()
         self.quota.answers["full@example.com"] = FULL
         self.quota.answers["nearly@example.com"] = NoSizeAbove(11000)
+        self.dns = FakeDns()
+        self.dns.answers["nomail.test", "mx"] = [(0, ".")]
+        self.dns.answers["nomail.test", "a"] = ["192.0.2.80"]
         self.environment = {
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}:{ADMIN_PATH}",
             "FOREGATE_RULES_PATH": f"{SOURCE / 'rules'} {self.rules}",
@@ -126,6 +130,7 @@ class Workplace:
             "FOREGATE_DMS_VOLUME": str(self.volume),
             "FOREGATE_HOSTNAME": "mail.example.com",
             "FOREGATE_QUOTA_SERVICE": self.quota.service,
+            "FOREGATE_DNS_SERVERS": self.dns.server,
             **{name: os.environ[name] for name in os.environ if name.endswith("SAN_OPTIONS")},
         }
         # Not the file of this machine.
@@ -143,6 +148,7 @@ class Workplace:
 
     def close(self):
         self.quota.stop()
+        self.dns.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

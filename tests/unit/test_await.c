@@ -28,6 +28,15 @@ static const struct expectation places[] = {
     {"table.sort({ 2, 1 }, function() return " CHECK " end)", NULL, "inside table.sort"},
     {"('x'):gsub('x', function() return " CHECK " end)", NULL, "inside table.sort"},
     {"table.sort({ 2, 1 }, function() all {} return true end)", NULL, "inside table.sort"},
+    {"table.sort({ 2, 1 }, function() return dns.a('x.example') end)", NULL,
+     "inside table.sort"},
+    {SAY("select(2, dns.a('a..b'))"), "dns.a: no name that the DNS could know", NULL},
+    {SAY("select(2, dns.mx('a\\0.example'))"), "dns.mx: no name", NULL},
+    {SAY("select(2, dns.txt('\\u{fffd}.example'))"), "dns.txt: no name", NULL},
+    {SAY("select(2, dns.aaaa(('x'):rep(300)))"), "dns.aaaa: no name", NULL},
+    {SAY("select(2, dns.ptr('192.0.2.1\\0'))"), "dns.ptr: no IP address", NULL},
+    {"dns.a(message.sender)", NULL, "string expected"},
+    {"dns.a()", NULL, "string expected"},
     {SAY("#all {}"), "0", NULL},
     {SAY("#all { function() end }"), "1", NULL},
     {"local r = all { function() return " CHECK
@@ -104,6 +113,8 @@ static void test_not_while_loading(void **unused)
     (void)unused;
     static const char *const files[][2] = {
         {CHECK " return { name = 'probe', mail = function() end }",
+         "not while a rule file"},
+        {"dns.a('x.example') return { name = 'probe', mail = function() end }",
          "not while a rule file"},
         {"all {} return { name = 'probe', mail = function() end }",
          "not while a rule file"},
