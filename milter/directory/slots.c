@@ -175,32 +175,6 @@ static void take_targets(struct slots *slots, struct arena *scratch,
     slots->replacements++;
 }
 
-/* Most values are plain addresses with commas or blanks between them. False: this one is
- * not. */
-static bool split_plain(struct arena *scratch, const char *value, struct address_list *list)
-{
-    static const char separators[] = " \t\r\n,";
-    char *text = arena_copy(scratch, value);
-    size_t size = 0;
-    *list = (struct address_list){0};
-    for (text += strspn(text, separators); *text != '\0';
-         text += strspn(text, separators)) {
-        const char *word = text;
-        text += strcspn(text, separators);
-        if (*text != '\0') {
-            *text++ = '\0';
-        }
-        if (!address_is_plain(word)) {
-            return false;
-        }
-        list->entries =
-            arena_grow(scratch, list->entries, list->count, &size, sizeof *list->entries);
-        list->entries[list->count++] =
-            (struct listed_address){.internal = word, .external = word};
-    }
-    return true;
-}
-
 void slots_replace(struct slots *slots, const struct search *search,
                    const struct answer *answer)
 {
@@ -220,7 +194,7 @@ void slots_replace(struct slots *slots, const struct search *search,
     const char *text = value[0] == '@' ? move_to_domain(scratch, search, value) : value;
     if (value[0] == '\0') {
         set_fault(slots, FAULT_TABLE, "a table gives an empty result");
-    } else if (split_plain(scratch, text, &list) && list.count > 0) {
+    } else if (address_list_parse_plain(scratch, text, &list)) {
         take_targets(slots, NULL, search, &list, answer->line);
     } else {
         /* `<>` alone means nobody, which is an address to Postfix. */

@@ -84,44 +84,34 @@ static void split(struct splitter *splitter)
     take(splitter, 0, right);
 }
 
-static size_t count_words(const char *text)
+bool address_list_parse_plain(struct arena *arena, const char *value,
+                              struct address_list *list)
 {
-    const char *word;
-    size_t length;
-    size_t count = 0;
-    while (text_next_word(&text, &word, &length)) {
-        count++;
-    }
-    return count;
-}
-
-/* Most values are plain addresses with commas or blanks between them. False: this one is
- * not, and list is as it was. */
-static bool parse_plain(struct arena *arena, const char *value, struct address_list *list)
-{
-    const char *word;
-    size_t length;
-    size_t count = 0;
-    if (strpbrk(value, "\v\f") != NULL) {
-        return false; /* no blanks to Postfix, here */
-    }
-    struct listed_address *entries =
-        arena_array(arena, count_words(value), sizeof *entries);
-    while (text_next_word(&value, &word, &length)) {
-        const char *address = arena_copy_bytes(arena, word, length);
-        if (!address_is_plain(address)) {
+    static const char separators[] = " \t\r\n,";
+    char *text = arena_copy(arena, value);
+    size_t size = 0;
+    *list = (struct address_list){0};
+    for (text += strspn(text, separators); *text != '\0';
+         text += strspn(text, separators)) {
+        const char *word = text;
+        text += strcspn(text, separators);
+        if (*text != '\0') {
+            *text++ = '\0';
+        }
+        if (!address_is_plain(word)) {
             return false;
         }
-        entries[count++] = (struct listed_address){address, address, ""};
+        list->entries =
+            arena_grow(arena, list->entries, list->count, &size, sizeof *list->entries);
+        list->entries[list->count++] = (struct listed_address){word, word, ""};
     }
-    *list = (struct address_list){.entries = entries, .count = count};
-    return true;
+    return list->count > 0;
 }
 
 void address_list_parse_value(struct arena *arena, const char *value,
                               struct address_list *list)
 {
-    if (parse_plain(arena, value, list)) {
+    if (address_list_parse_plain(arena, value, list)) {
         return;
     }
     struct arena *scratch = arena_new();

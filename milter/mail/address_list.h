@@ -33,6 +33,11 @@ struct address_list {
     size_t idn_count; /* from a header: addresses at a domain beyond ASCII */
 };
 
+/* What most table values are: plain addresses (address_is_plain) with commas or white space
+ * between. False: there is something else in it, or nothing. */
+bool address_list_parse_plain(struct arena *arena, const char *value,
+                              struct address_list *list);
+
 /* As Postfix reads a table value: comma or white space separates, `Name <addr>`
  * gives addr (display names are not kept), comments vanish; nothing is refused. Source:
  * global/tok822_parse.c. */
