@@ -5,6 +5,11 @@
 local api = ...
 
 local function freeze(content, name)
+    for key, value in pairs(content) do
+        if type(value) == "table" then
+            content[key] = freeze(value, name .. "." .. tostring(key))
+        end
+    end
     local function refuse(_, key)
         error(name .. "." .. tostring(key) .. " cannot be set: " .. name .. " is frozen", 2)
     end

@@ -239,6 +239,32 @@ static int concat(lua_State *L)
     return 1;
 }
 
+void bounded_thaw(lua_State *L, int index)
+{
+    int table = lua_absindex(L, index);
+    if (luaL_getmetafield(L, table, "__index") == LUA_TNIL) {
+        return;
+    }
+    if (lua_istable(L, -1)) {
+        lua_replace(L, table);
+    } else {
+        lua_pop(L, 1);
+    }
+}
+
+/* next(table [, key]), also of a frozen one. */
+static int frozen_next(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 2);
+    bounded_thaw(L, 1);
+    if (lua_next(L, 1) == 0) {
+        lua_pushnil(L);
+        return 1;
+    }
+    return 2;
+}
+
 /* The arithmetic of texts is in their metatable: without it, + of a text is an error. */
 static void forbid_arithmetic(lua_State *L)
 {
@@ -269,6 +295,8 @@ void bounded_open(lua_State *L)
         lua_setfield(L, -2, bounds[i].name);
     }
     lua_settop(L, 0);
+    lua_pushcfunction(L, frozen_next);
+    lua_setglobal(L, "next");
     lua_getglobal(L, LUA_TABLIBNAME);
     lua_pushcfunction(L, concat);
     lua_setfield(L, -2, "concat");

@@ -12,6 +12,10 @@ void bounded_open(lua_State *L);
 /* Raises when the argument is a text, which Lua would read as a number. */
 void bounded_number(lua_State *L, int argument);
 
+/* Puts the content of a frozen table (sandbox.lua) in its place: for functions that look
+ * past metatables. Nothing of it may reach a rule. */
+void bounded_thaw(lua_State *L, int index);
+
 /* Adds find, match, gmatch and gsub to the table on top of the stack (patterns.c). */
 void patterns_open(lua_State *L);
 

@@ -29,13 +29,19 @@ const char *limit_name(enum limit limit)
     return names[limit];
 }
 
-/* Where rule code was: the innermost function that has lines. */
+static bool is_of_rule(const struct call *call, const lua_Debug *record)
+{
+    return call->rule == NULL ||
+           (record->source[0] == '@' && strcmp(record->source + 1, call->rule->file) == 0);
+}
+
+/* Where rule code was: the innermost function of its file. */
 static void note_place(struct call *call, lua_State *L)
 {
     lua_Debug record;
     for (int level = 0; lua_getstack(L, level, &record) != 0; level++) {
         lua_getinfo(L, "Sl", &record);
-        if (record.currentline > 0) {
+        if (record.currentline > 0 && is_of_rule(call, &record)) {
             snprintf(call->place, sizeof call->place, "%s:%d", record.short_src,
                      record.currentline);
             return;
@@ -110,7 +116,9 @@ void limit_charge(lua_State *L, int64_t amount)
         return;
     }
     call->instructions_left -= amount;
-    if (amount >= HOOK_INSTRUCTIONS || call->instructions_left <= 0) {
+    call->charged += amount;
+    if (call->charged >= HOOK_INSTRUCTIONS) {
+        call->charged = 0;
         look(L, call);
     }
 }

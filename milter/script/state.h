@@ -52,6 +52,7 @@ struct call {
     const struct rule *rule;
     struct arena *scratch; /* dies with the call */
     int64_t instructions_left;
+    int64_t charged;      /* by functions, since the last look for that */
     int64_t deadline_ms;  /* monotonic */
     enum limit limit;     /* the one that it ran into; it ends */
     char place[128];      /* file and line of that; "": not known */
