@@ -48,9 +48,15 @@ void matcher_charge(struct matcher *m)
 static inline void take(struct matcher *m, int64_t steps)
 {
     m->steps += steps;
-    if (m->steps >= STEPS) {
+    if (__builtin_expect(m->steps >= STEPS, 0)) {
         matcher_charge(m);
     }
+}
+
+/* What it costs to hold a character against an item. */
+static inline int64_t item_steps(const char *p, const char *end)
+{
+    return 1 + (int64_t)((size_t)(end - p) / SET_BYTES);
 }
 
 static int check_capture(struct matcher *m, int digit)
@@ -89,7 +95,7 @@ static const char *set_end(struct matcher *m, const char *p)
 }
 
 /* Of a single character, class or set. */
-static const char *item_end(struct matcher *m, const char *p)
+static inline const char *item_end(struct matcher *m, const char *p)
 {
     char first = *p++;
     if (first == '%') {
@@ -101,7 +107,7 @@ static const char *item_end(struct matcher *m, const char *p)
     return first == '[' ? set_end(m, p) : p;
 }
 
-static bool in_class(int c, int class)
+static inline bool in_class(int c, int class)
 {
     bool is;
     switch (tolower(class)) {
@@ -218,7 +224,7 @@ static const char *run_greedy(struct matcher *m, const char *s, const char *p,
     while (one_matches(m, s + count, p, end)) {
         count++;
     }
-    take(m, count * (1 + (end - p) / SET_BYTES));
+    take(m, count * item_steps(p, end));
     for (; count >= 0; count--) {
         const char *result = run(m, s + count, end + 1);
         if (result != NULL) {
@@ -236,7 +242,7 @@ static const char *run_lazy(struct matcher *m, const char *s, const char *p,
         if (result != NULL) {
             return result;
         }
-        take(m, 1 + (end - p) / SET_BYTES);
+        take(m, item_steps(p, end));
         if (!one_matches(m, s, p, end)) {
             return NULL;
         }
@@ -247,6 +253,7 @@ static const char *run_lazy(struct matcher *m, const char *s, const char *p,
 static const char *run_open(struct matcher *m, const char *s, const char *p)
 {
     bool position = p[1] == ')';
+    take(m, 1);
     if (m->level >= MATCHER_CAPTURES) {
         luaL_error(m->L, "too many captures");
     }
@@ -263,6 +270,7 @@ static const char *run_open(struct matcher *m, const char *s, const char *p)
 static const char *run_close(struct matcher *m, const char *s, const char *p)
 {
     struct capture *capture = &m->captures[capture_to_close(m)];
+    take(m, 1);
     capture->length = s - capture->begin;
     const char *result = run(m, s, p + 1);
     if (result == NULL) {
@@ -276,6 +284,7 @@ static const char *run_again(struct matcher *m, const char *s, int digit)
 {
     const struct capture *capture = &m->captures[check_capture(m, digit)];
     size_t length = (size_t)capture->length; /* of a position: more than there is */
+    take(m, 1);
     if ((size_t)(m->subject_end - s) < length) {
         return NULL;
     }
@@ -290,35 +299,39 @@ static const char *run_frontier(struct matcher *m, const char *s, const char *p,
         luaL_error(m->L, "missing '[' after '%%f' in pattern");
     }
     const char *end = item_end(m, p);
-    take(m, (end - p) / SET_BYTES);
+    take(m, item_steps(p, end));
     int before = s == m->subject ? '\0' : (unsigned char)s[-1];
     *next = end;
     return !in_set(before, p, end - 1) && in_set((unsigned char)*s, p, end - 1) ? s : NULL;
 }
 
-/* True: %b, %f or a digit; then s is how far it got, and p what follows. */
-static bool run_special(struct matcher *m, const char **s, const char **p)
+/* %b, %f or a digit: no class. */
+static inline bool is_special(const char *p)
+{
+    return *p == '%' && (p[1] == 'b' || p[1] == 'f' || (p[1] >= '0' && p[1] <= '9'));
+}
+
+/* How far it got; p is what follows. */
+static const char *run_special(struct matcher *m, const char *s, const char **p)
 {
     const char *at = *p;
-    if (at[1] == 'b') {
-        *s = run_balance(m, *s, at + 2);
-        *p = at + 4;
-    } else if (at[1] == 'f') {
-        *s = run_frontier(m, *s, at + 2, p);
-    } else if (at[1] >= '0' && at[1] <= '9') {
-        *s = run_again(m, *s, (unsigned char)at[1]);
-        *p = at + 2;
-    } else {
-        return false;
+    if (at[1] == 'f') {
+        return run_frontier(m, s, at + 2, p);
     }
-    return true;
+    if (at[1] == 'b') {
+        *p = at + 4;
+        return run_balance(m, s, at + 2);
+    }
+    *p = at + 2;
+    return run_again(m, s, (unsigned char)at[1]);
 }
 
 /* One item with what follows it. True: go on with s and p; false: s is the result. */
-static bool run_item(struct matcher *m, const char **s, const char **p)
+__attribute__((always_inline)) static inline bool run_item(struct matcher *m,
+                                                           const char **s, const char **p)
 {
     const char *end = item_end(m, *p);
-    take(m, (end - *p) / SET_BYTES);
+    take(m, item_steps(*p, end));
     if (!one_matches(m, *s, *p, end)) {
         if (*end == '*' || *end == '?' || *end == '-') {
             *p = end + 1;
@@ -359,7 +372,6 @@ static const char *run(struct matcher *m, const char *s, const char *p)
         luaL_error(m->L, "pattern too complex");
     }
     while (s != NULL && p != m->pattern_end) {
-        take(m, 1);
         if (*p == '(') {
             s = run_open(m, s, p);
             break;
@@ -372,8 +384,9 @@ static const char *run(struct matcher *m, const char *s, const char *p)
             s = s == m->subject_end ? s : NULL;
             break;
         }
-        bool more = (*p == '%' && run_special(m, &s, &p)) || run_item(m, &s, &p);
-        if (!more) {
+        if (is_special(p)) {
+            s = run_special(m, s, &p);
+        } else if (!run_item(m, &s, &p)) {
             break;
         }
     }

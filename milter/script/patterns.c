@@ -30,49 +30,65 @@ static size_t start_of(lua_Integer position, size_t length)
     return length + (size_t)position;
 }
 
-static const char *subject_get(lua_State *L, size_t *length)
+/* What the functions are given: where to look, and what for. */
+struct texts {
+    const char *subject, *pattern;
+    size_t subject_length, pattern_length;
+};
+
+static struct texts texts_get(lua_State *L)
 {
-    const char *subject = luaL_checklstring(L, 1, length);
-    if (*length > RESULT_BYTES) {
+    struct texts texts;
+    texts.subject = luaL_checklstring(L, 1, &texts.subject_length);
+    texts.pattern = luaL_checklstring(L, 2, &texts.pattern_length);
+    return texts;
+}
+
+static void texts_check(lua_State *L, const struct texts *texts)
+{
+    if (texts->subject_length > RESULT_BYTES) {
         limit_size(L, "a pattern function takes a subject of at most %d bytes",
                    RESULT_BYTES);
     }
-    return subject;
-}
-
-static const char *pattern_get(lua_State *L, size_t *length)
-{
-    const char *pattern = luaL_checklstring(L, 2, length);
-    if (*length > PATTERN_BYTES) {
+    if (texts->pattern_length > PATTERN_BYTES) {
         limit_size(L, "a pattern has at most %d bytes", PATTERN_BYTES);
     }
-    return pattern;
+}
+
+/* argument counts from 1, or from the end. */
+static size_t start_get(lua_State *L, int argument, size_t length)
+{
+    int type = lua_type(L, argument);
+    if (type <= LUA_TNIL) {
+        return 0;
+    }
+    bounded_number(L, argument);
+    return start_of(luaL_checkinteger(L, argument), length);
 }
 
 static bool is_plain(const char *pattern, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        if (pattern[i] != '\0' && strchr("^$*+?.([%-", pattern[i]) != NULL) {
+    size_t upto = 0;
+    do {
+        if (strpbrk(pattern + upto, "^$*+?.([%-") != NULL) {
             return false;
         }
-    }
+        upto += strlen(pattern + upto) + 1; /* there may be more behind a NUL */
+    } while (upto <= length);
     return true;
 }
 
-static int find_plain(lua_State *L, size_t start)
+static int find_plain(lua_State *L, const struct texts *texts, size_t start)
 {
-    size_t subject_length;
-    size_t text_length;
-    const char *subject = lua_tolstring(L, 1, &subject_length);
-    const char *text = lua_tolstring(L, 2, &text_length);
     const char *at =
-        matcher_find_plain(L, subject + start, subject_length - start, text, text_length);
+        matcher_find_plain(L, texts->subject + start, texts->subject_length - start,
+                           texts->pattern, texts->pattern_length);
     if (at == NULL) {
         luaL_pushfail(L);
         return 1;
     }
-    lua_pushinteger(L, at - subject + 1);
-    lua_pushinteger(L, at - subject + (lua_Integer)text_length);
+    lua_pushinteger(L, at - texts->subject + 1);
+    lua_pushinteger(L, at - texts->subject + (lua_Integer)texts->pattern_length);
     return 2;
 }
 
@@ -88,19 +104,18 @@ static int found(lua_State *L, struct matcher *matcher, const char *at, const ch
     return matcher_push_captures(matcher, NULL, NULL) + 2;
 }
 
-static int find_pattern(lua_State *L, size_t start, bool positions)
+static int find_pattern(lua_State *L, const struct texts *texts, size_t start,
+                        bool positions)
 {
-    size_t subject_length;
-    size_t length;
-    const char *subject = subject_get(L, &subject_length);
-    const char *pattern = pattern_get(L, &length);
-    bool anchored = *pattern == '^';
+    texts_check(L, texts);
+    bool anchored = *texts->pattern == '^';
+    const char *pattern = texts->pattern + anchored;
     struct matcher matcher;
-    matcher_begin(&matcher, L, subject, subject_length, pattern + anchored,
-                  length - anchored);
-    const char *at = subject + start;
+    matcher_begin(&matcher, L, texts->subject, texts->subject_length, pattern,
+                  texts->pattern_length - anchored);
+    const char *at = texts->subject + start;
     do {
-        const char *end = matcher_run(&matcher, at, pattern + anchored);
+        const char *end = matcher_run(&matcher, at, pattern);
         if (end != NULL) {
             return found(L, &matcher, at, end, positions);
         }
@@ -113,20 +128,17 @@ static int find_pattern(lua_State *L, size_t start, bool positions)
 
 static int find_from(lua_State *L, bool positions)
 {
-    size_t subject_length;
-    size_t length;
-    luaL_checklstring(L, 1, &subject_length);
-    const char *pattern = luaL_checklstring(L, 2, &length);
-    bounded_number(L, 3);
-    size_t start = start_of(luaL_optinteger(L, 3, 1), subject_length);
-    if (start > subject_length) {
+    struct texts texts = texts_get(L);
+    size_t start = start_get(L, 3, texts.subject_length);
+    if (start > texts.subject_length) {
         luaL_pushfail(L);
         return 1;
     }
-    if (positions && (lua_toboolean(L, 4) || is_plain(pattern, length))) {
-        return find_plain(L, start);
+    if (positions &&
+        (lua_toboolean(L, 4) || is_plain(texts.pattern, texts.pattern_length))) {
+        return find_plain(L, &texts, start);
     }
-    return find_pattern(L, start, positions);
+    return find_pattern(L, &texts, start, positions);
 }
 
 static int string_find(lua_State *L)
@@ -164,17 +176,17 @@ static int iterate(lua_State *L)
 
 static int string_gmatch(lua_State *L)
 {
-    size_t subject_length;
-    size_t length;
-    const char *subject = subject_get(L, &subject_length);
-    const char *pattern = pattern_get(L, &length);
-    bounded_number(L, 3);
-    size_t start = start_of(luaL_optinteger(L, 3, 1), subject_length);
+    struct texts texts = texts_get(L);
+    texts_check(L, &texts);
+    size_t start = start_get(L, 3, texts.subject_length);
     lua_settop(L, 2);
     struct iteration *iteration = lua_newuserdatauv(L, sizeof *iteration, 0);
-    *iteration = (struct iteration){.pattern = pattern};
-    matcher_begin(&iteration->matcher, L, subject, subject_length, pattern, length);
-    iteration->at = subject + (start > subject_length ? subject_length + 1 : start);
+    iteration->pattern = texts.pattern;
+    iteration->last_end = NULL;
+    matcher_begin(&iteration->matcher, L, texts.subject, texts.subject_length,
+                  texts.pattern, texts.pattern_length);
+    iteration->at =
+        texts.subject + (start > texts.subject_length ? texts.subject_length + 1 : start);
     lua_pushcclosure(L, iterate, 3);
     return 1;
 }
@@ -270,25 +282,23 @@ static bool replace(struct matcher *matcher, luaL_Buffer *buffer, const char *pa
 
 static int string_gsub(lua_State *L)
 {
-    size_t subject_length;
-    size_t length;
-    const char *subject = subject_get(L, &subject_length);
-    const char *pattern = pattern_get(L, &length);
+    struct texts texts = texts_get(L);
+    texts_check(L, &texts);
     int type = lua_type(L, 3);
     bounded_number(L, 4);
-    lua_Integer most = luaL_optinteger(L, 4, (lua_Integer)subject_length + 1);
+    lua_Integer most = luaL_optinteger(L, 4, (lua_Integer)texts.subject_length + 1);
     lua_Integer count = 0;
     luaL_argexpected(L,
                      type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION ||
                          type == LUA_TTABLE,
                      3, "string/function/table");
-    bool anchored = *pattern == '^';
+    bool anchored = *texts.pattern == '^';
     struct matcher matcher;
-    matcher_begin(&matcher, L, subject, subject_length, pattern + anchored,
-                  length - anchored);
+    matcher_begin(&matcher, L, texts.subject, texts.subject_length,
+                  texts.pattern + anchored, texts.pattern_length - anchored);
     luaL_Buffer buffer;
     luaL_buffinit(L, &buffer);
-    bool changed = replace(&matcher, &buffer, pattern, most, &count);
+    bool changed = replace(&matcher, &buffer, texts.pattern, most, &count);
     matcher.steps += (int64_t)(luaL_bufflen(&buffer) / COPY_BYTES);
     matcher_charge(&matcher);
     if (changed) {

@@ -15,13 +15,6 @@
 /* A rule file only builds a table when it is loaded. */
 enum { LOAD_INSTRUCTIONS = 10000000, LOAD_DEADLINE_MS = 5000 };
 
-struct call *call_of(lua_State *L)
-{
-    struct call *call;
-    memcpy(&call, lua_getextraspace(L), sizeof(void *));
-    return call;
-}
-
 void call_set(lua_State *L, struct call *call)
 {
     memcpy(lua_getextraspace(L), &call, sizeof(void *));

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 
 enum { RULE_NAME_BYTES = 64, SWITCH_BYTES = 128 };
 
@@ -71,7 +72,13 @@ void state_free(struct state **state);
 bool state_load_rule(struct state *state, const struct rule *rule, struct error *error);
 
 /* stage_call in it is NULL while a rule file is loaded. */
-struct call *call_of(lua_State *L);
+static inline struct call *call_of(lua_State *L)
+{
+    struct call *call;
+    memcpy(&call, lua_getextraspace(L), sizeof(void *));
+    return call;
+}
+
 void call_set(lua_State *L, struct call *call);
 
 #endif

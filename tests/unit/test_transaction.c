@@ -9,7 +9,7 @@ static const char trace_rule[] =
     "local function judge(text, what)\n"
     "  local code = text:match('^' .. what .. '(%d+)')\n"
     "  if code == '421' then return disconnect(421, '4.7.0', what) end\n"
-    "  if code then return (code < '5' and defer or reject)(code // 1, code:sub(1, 1) .. "
+    "  if code then return (code < '5' and defer or reject)(tonumber(code), code:sub(1, 1) .. "
     "'.7.1', what) end\n"
     "end\n"
     "return { name = 'probe',\n"
