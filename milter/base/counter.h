@@ -19,7 +19,7 @@ enum counter {
     COUNTER_RULE_LIMIT_INSTRUCTIONS,
     COUNTER_RULE_LIMIT_MEMORY,
     COUNTER_RULE_LIMIT_SIZE, /* one value too large */
-    COUNTER_SHADOWED,    /* verdicts not carried out: shadow mode */
+    COUNTER_SHADOWED,        /* verdicts not carried out: shadow mode */
     COUNTER_QUOTA_ASKED,
     COUNTER_QUOTA_LEASED, /* answered from a lease of room */
     COUNTER_QUOTA_FULL,   /* refused by Dovecot, now or a moment ago */

@@ -140,6 +140,14 @@ static int64_t unpack_cost(lua_State *L)
     return count < TABLE_MOVES ? (int64_t)count : 0;
 }
 
+static int64_t select_cost(lua_State *L)
+{
+    if (lua_type(L, 1) == LUA_TSTRING && *lua_tostring(L, 1) != '#') {
+        bounded_number(L, 1);
+    }
+    return 0;
+}
+
 static const struct bound {
     const char *library, *name;
     int numbers; /* one bit an argument that is a number, from 1 << 1 */
@@ -172,7 +180,8 @@ static const struct bound {
     {LUA_MATHLIBNAME, "random", ALL_NUMBERS, NULL},
     {LUA_MATHLIBNAME, "tointeger", ALL_NUMBERS, NULL},
     {LUA_MATHLIBNAME, "ult", ALL_NUMBERS, NULL},
-    {LUA_GNAME, "tonumber", 0, text_cost},
+    {LUA_GNAME, "select", 0, select_cost},
+    {LUA_GNAME, "tonumber", 1 << 2, text_cost},
 };
 
 /* Stands in for a function of Lua, which is in upvalue 1 and has none of its own: it runs

@@ -144,7 +144,7 @@ static bool run_rule(struct call *call, size_t rule, struct verdict *verdict,
         ok = error_set(error, ERROR_RULE, "over a limit");
     }
     luaL_unref(L, LUA_REGISTRYINDEX, anchor);
-    if (call->limit == LIMIT_MEMORY || call->memory_failures > 0) {
+    if (call->limit != LIMIT_NONE || call->memory_failures > 0) {
         /* Back to normal before the next call needs it, or never: then a local of a rule
          * file holds it. */
         lua_gc(L, LUA_GCCOLLECT);

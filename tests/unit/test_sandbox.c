@@ -150,6 +150,9 @@ static const struct attempt coercions[] = {
     {"return reject('550', '5.7.1', 'x')", "number expected, got string"},
     {"message:set_header('X', '1', 'y')", "number expected, got string"},
     {"return message:header_addresses('From', '1')", "number expected, got string"},
+    {"return tonumber('10', '16')", "number expected, got string"},
+    {"return select('2', 1, 2)", "number expected, got string"},
+    {"return no(select('#', 1, 2) ~= 2 or select(2, 1, 2) ~= 2)", NULL},
     {"return no(tonumber('10') ~= 10 or tonumber('0x10') ~= 16)", NULL},
     {"return no('a' .. 1 ~= 'a1')", NULL},
 };
