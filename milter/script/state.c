@@ -20,26 +20,30 @@ void call_set(lua_State *L, struct call *call)
     memcpy(lua_getextraspace(L), &call, sizeof(void *));
 }
 
-/* The largest block: no function of Lua works on more than one string or table at once, so
- * this bounds what one costs. */
-static size_t block_limit(const struct state *state)
-{
-    enum { SHARE = 16, LEAST = 2 << 20 };
+enum { STRING_BYTES = 2 << 20, BLOCK_SHARE = 16 };
 
-    return state->memory_limit / SHARE > LEAST ? state->memory_limit / SHARE : LEAST;
+/* The largest block: no function of Lua works on more than one or two strings or tables at
+ * once, so this bounds what one costs. Of a new string Lua says what it is. */
+static size_t block_limit(const struct state *state, const void *block, size_t old_size)
+{
+    size_t share = state->memory_limit / BLOCK_SHARE;
+    bool is_string = block == NULL && old_size == LUA_TSTRING;
+    return is_string || share < STRING_BYTES ? STRING_BYTES : share;
 }
 
 /* A call over a limit gets a little more, for the errors that end it; at every instruction
  * there is one. */
-static bool is_refused(const struct state *state, size_t old_size, size_t new_size)
+static bool is_refused(const struct state *state, const void *block, size_t old_size,
+                       size_t new_size)
 {
-    if (state->running == NULL || new_size <= old_size) {
+    size_t old = block != NULL ? old_size : 0;
+    if (state->running == NULL || new_size <= old) {
         return false;
     }
     size_t limit = state->memory_limit;
     limit += state->running->limit != LIMIT_NONE ? limit / 4 : 0;
-    return new_size > block_limit(state) ||
-           state->memory_bytes - old_size + new_size > limit;
+    return new_size > block_limit(state, block, old_size) ||
+           state->memory_bytes - old + new_size > limit;
 }
 
 /* lua_Alloc. The cap holds only while rule code runs, so that our own set-up, outside of
@@ -53,7 +57,7 @@ static void *allocate(void *user, void *block, size_t old_size, size_t new_size)
         state->memory_bytes -= old;
         return NULL;
     }
-    if (is_refused(state, old, new_size)) {
+    if (is_refused(state, block, old_size, new_size)) {
         limit_refused(state->running, new_size);
         return NULL;
     }

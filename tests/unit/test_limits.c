@@ -143,6 +143,7 @@ static const char *const slow[] = {
     LONG "while true do local _ = s .. s end",
     LONG "while true do local _ = ('%s'):format(s) end",
     LONG "while true do s:byte(1, 20000) end",
+    LONG "local a, b = s .. s, s .. s .. '' while true do local _ = a < b end",
     "local t = {} pcall(function() while true do t = { t } end end)\n"
     "while true do pcall(string.rep, 'x', 10000) end",
     "local l = {} for i = 1, 1000 do l[i] = function() end end\n"
