@@ -188,7 +188,7 @@ static const struct bound {
  * in this one's frame, so that its messages are what they were. */
 static int bounded(lua_State *L)
 {
-    const struct bound *bound = lua_touserdata(L, lua_upvalueindex(2));
+    const struct bound *bound = &bounds[lua_tointeger(L, lua_upvalueindex(2))];
     if (bound->numbers == ALL_NUMBERS) {
         for (int i = lua_gettop(L); i >= 1; i--) {
             bounded_number(L, i);
@@ -299,7 +299,7 @@ void bounded_open(lua_State *L)
     for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
         lua_getglobal(L, bounds[i].library);
         lua_getfield(L, -1, bounds[i].name);
-        lua_pushlightuserdata(L, (void *)(uintptr_t)&bounds[i]);
+        lua_pushinteger(L, (lua_Integer)i);
         lua_pushcclosure(L, bounded, 2);
         lua_setfield(L, -2, bounds[i].name);
     }

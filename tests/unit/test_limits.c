@@ -98,27 +98,31 @@ static void counters_get(int64_t values[COUNTER_COUNT])
     }
 }
 
-/* Each is counted once, as what it is, and named with its line. */
+static void expect_counted(const struct excess *excess, const int64_t before[],
+                           const char *error)
+{
+    for (int i = COUNTER_RULE_ERRORS; i <= COUNTER_RULE_LIMIT_SIZE; i++) {
+        bool counts = i == COUNTER_RULE_ERRORS || i == COUNTER_RULE_LIMITS ||
+                      i == (int)excess->counter;
+        if (counter_get((enum counter)i) != before[i] + (counts ? 1 : 0)) {
+            fail_msg("%s: %s: %s", excess->body, counter_name((enum counter)i), error);
+        }
+    }
+}
+
+/* Each is counted once, as what it is. */
 static void test_excesses(void **unused)
 {
     (void)unused;
     for (size_t i = 0; i < sizeof excesses / sizeof excesses[0]; i++) {
-        const char *body = excesses[i].body;
         struct fixture fixture;
-        begin(&fixture, body);
-        fixture_open(&fixture);
         int64_t before[COUNTER_COUNT];
+        begin(&fixture, excesses[i].body);
+        fixture_open(&fixture);
         counters_get(before);
         assert_int_equal(fixture_mail(&fixture, "<bad@x.example>").code, 451);
-        for (int j = COUNTER_RULE_ERRORS; j <= COUNTER_RULE_LIMIT_SIZE; j++) {
-            bool counts = j == COUNTER_RULE_ERRORS || j == COUNTER_RULE_LIMITS ||
-                          j == (int)excesses[i].counter;
-            if (counter_get((enum counter)j) != before[j] + (counts ? 1 : 0)) {
-                fail_msg("%s: counter %s: %s", body, counter_name((enum counter)j),
-                         fixture_error(&fixture));
-            }
-        }
-        end(&fixture, body);
+        expect_counted(&excesses[i], before, fixture_error(&fixture));
+        end(&fixture, excesses[i].body);
     }
 }
 
