@@ -4,14 +4,12 @@
 
 local api = ...
 
--- One call of these runs without passing the instruction hook, so its cost is bounded by its input.
-local PATTERN_SUBJECT_BYTES = 4096
-local PATTERN_BYTES = 1024
-local PATTERN_STEPS = 1e8
-local RESULT_BYTES = 1048576
-local MOVE_COUNT = 1000000
-
 local function freeze(content, name)
+    for key, value in pairs(content) do
+        if type(value) == "table" then
+            content[key] = freeze(value, name .. "." .. tostring(key))
+        end
+    end
     local function refuse(_, key)
         error(name .. "." .. tostring(key) .. " cannot be set: " .. name .. " is frozen", 2)
     end
@@ -37,75 +35,9 @@ end
 
 local text = copy(string, "byte char find format gmatch gsub len lower match rep reverse sub upper")
 
--- A match may try every length of every repetition, with and without every optional part, at every
--- place of the subject. Sets and escapes are no repetitions. Patterns are few; what they cost is
--- remembered.
-local gsub = string.gsub
-local costs, remembered = {}, 0
+local lists = copy(table, "concat insert move pack remove sort unpack")
 
-local function cost_of(pattern)
-    local known = costs[pattern]
-    if known then
-        return known
-    end
-    local bare = gsub(gsub(pattern, "%%.", ""), "%[%^?.[^%]]*%]", "")
-    local _, repetitions = gsub(bare, "[*+-]", "")
-    local _, options = gsub(bare, "%?", "")
-    local places = pattern:byte(1) == 94 and 0 or 1 -- ^
-    local cost = { exponent = repetitions + places, factor = 2.0 ^ options }
-    if remembered < 1000 then
-        costs[pattern], remembered = cost, remembered + 1
-    end
-    return cost
-end
-
-local function capped(name)
-    local original = string[name]
-    return function(subject, pattern, ...)
-        if #subject > PATTERN_SUBJECT_BYTES or #pattern > PATTERN_BYTES then
-            error("string." .. name .. " takes a subject of at most " .. PATTERN_SUBJECT_BYTES ..
-                " bytes; use string.find(s, text, 1, true) or string.sub on longer ones", 2)
-        end
-        local cost = cost_of(pattern)
-        if cost.factor * (#subject + 1) ^ cost.exponent > PATTERN_STEPS then
-            error("string." .. name .. ": too many repetitions in \"" .. pattern .. "\" for " ..
-                #subject .. " bytes: anchor it with ^, or cut the subject with string.sub", 2)
-        end
-        return original(subject, pattern, ...)
-    end
-end
-
-text.match, text.gmatch, text.gsub = capped("match"), capped("gmatch"), capped("gsub")
-
-local find, pattern_find = string.find, capped("find")
-function text.find(subject, pattern, init, plain)
-    if plain then
-        if #subject * #pattern > PATTERN_STEPS then
-            error("string.find: the subject is too long for so long a text", 2)
-        end
-        return find(subject, pattern, init, true)
-    end
-    return pattern_find(subject, pattern, init)
-end
-
-local rep = string.rep
-function text.rep(subject, count, separator)
-    if (#subject + #(separator or "")) * count > RESULT_BYTES then
-        error("string.rep makes at most " .. RESULT_BYTES .. " bytes", 2)
-    end
-    return rep(subject, count, separator)
-end
-
-local lists = copy(table, "concat insert pack remove sort unpack")
-local move = table.move
-function lists.move(source, first, last, ...)
-    if last - first > MOVE_COUNT then
-        error("table.move moves at most " .. MOVE_COUNT .. " entries", 2)
-    end
-    return move(source, first, last, ...)
-end
-
--- ("x"):upper() goes through the metatable of strings: it must find the capped functions.
+-- ("x"):upper() goes through the metatable of strings: it must find what rules have.
 getmetatable("").__index = text
 
 local environment = copy(_G, "assert error ipairs next pairs pcall select tonumber tostring type")

@@ -14,8 +14,12 @@ enum counter {
     COUNTER_REPLACED, /* recipients with other deliveries than asked for */
     COUNTER_LEFT_OUT, /* addresses behind them that got nothing */
     COUNTER_RULE_ERRORS,
-    COUNTER_RULE_LIMITS, /* of these: instructions, memory or time */
-    COUNTER_SHADOWED,    /* verdicts not carried out: shadow mode */
+    COUNTER_RULE_LIMITS, /* of these: a limit; all of the following */
+    COUNTER_RULE_LIMIT_TIME,
+    COUNTER_RULE_LIMIT_INSTRUCTIONS,
+    COUNTER_RULE_LIMIT_MEMORY,
+    COUNTER_RULE_LIMIT_SIZE, /* one value too large */
+    COUNTER_SHADOWED,        /* verdicts not carried out: shadow mode */
     COUNTER_QUOTA_ASKED,
     COUNTER_QUOTA_LEASED, /* answered from a lease of room */
     COUNTER_QUOTA_FULL,   /* refused by Dovecot, now or a moment ago */

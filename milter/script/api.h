@@ -28,6 +28,9 @@ void api_log_open(lua_State *L);
 /* The running call; raises while a rule file is loaded. */
 struct call *api_call(lua_State *L);
 
+/* A number, never a text that looks like one. */
+lua_Integer api_integer(lua_State *L, int argument);
+
 /* Handles: type is the metatable's name, like "foregate.session". */
 void handle_open(lua_State *L, const char *type, lua_CFunction index,
                  lua_CFunction newindex);

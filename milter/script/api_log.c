@@ -3,6 +3,7 @@
  * fields: { name = plain value }. session, qid and rule are added. */
 #include "base/log.h"
 #include "script/api.h"
+#include "script/bounded.h"
 
 #include <lauxlib.h>
 
@@ -28,6 +29,7 @@ static bool name_is_valid(const char *name)
 static void fields_log(lua_State *L, struct log_line *line, int index)
 {
     int count = 0;
+    bounded_thaw(L, index);
     for (lua_pushnil(L); lua_next(L, index) != 0; lua_settop(L, -2)) {
         luaL_argcheck(L,
                       lua_type(L, -2) == LUA_TSTRING && name_is_valid(lua_tostring(L, -2)),

@@ -215,7 +215,7 @@ static int message_header_addresses(lua_State *L)
     const struct selection all = {
         .headers = &message_check(L)->headers,
         .name = luaL_checkstring(L, 2),
-        .n = luaL_optinteger(L, 3, 0),
+        .n = lua_isnoneornil(L, 3) ? 0 : api_integer(L, 3),
     };
     luaL_argcheck(L, all.n > 0 || lua_isnoneornil(L, 3), 3,
                   "headers of one name are counted from 1");
@@ -250,7 +250,7 @@ static void record_header(lua_State *L, enum edit_kind kind, int index, const ch
 
 static int header_index(lua_State *L)
 {
-    lua_Integer index = luaL_checkinteger(L, 3);
+    lua_Integer index = api_integer(L, 3);
     luaL_argcheck(L, index >= 1 && index <= HEADER_LIST_COUNT, 3,
                   "headers of one name are counted from 1");
     return (int)index;

@@ -122,7 +122,7 @@ static int quota_check(lua_State *L)
     size_t length;
     const char *mailbox = luaL_checklstring(L, 1, &length);
     luaL_argcheck(L, strlen(mailbox) == length, 1, "no mailbox has a NUL in its name");
-    lua_Integer bytes = luaL_checkinteger(L, 2);
+    lua_Integer bytes = api_integer(L, 2);
     luaL_argcheck(L, bytes >= 0, 2, "no size");
     lua_settop(L, 2);
     bytes = bytes > 0 ? bytes : 1;

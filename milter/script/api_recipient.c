@@ -43,13 +43,13 @@ static int recipient_replace(lua_State *L)
     struct recipient *recipient = handle_check(L, 1, TYPE);
     struct call *call = api_call(L);
     luaL_checktype(L, 2, LUA_TTABLE);
-    size_t count = (size_t)lua_rawlen(L, 2);
+    size_t count = (size_t)luaL_len(L, 2);
     luaL_argcheck(L, count >= 1, 2, "a replacement names at least one address; see drop");
     luaL_argcheck(L, count <= REPLACEMENTS, 2, "too many addresses");
     struct arena *arena = call->stage_call->arena;
     const char **list = arena_array(arena, count + 1, sizeof *list);
     for (size_t i = 0; i < count; i++) {
-        lua_rawgeti(L, 2, (lua_Integer)i + 1);
+        lua_geti(L, 2, (lua_Integer)i + 1);
         const struct address *address = address_check(L, -1);
         if (address == NULL || address->is_null) {
             return luaL_error(L, "entry %d of a replacement is no address", (int)i + 1);

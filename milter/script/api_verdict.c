@@ -69,7 +69,7 @@ static void check_text(lua_State *L, int argument)
 
 static int reply(lua_State *L, enum verdict_kind kind)
 {
-    lua_Integer code = luaL_checkinteger(L, 1);
+    lua_Integer code = api_integer(L, 1);
     luaL_argcheck(L, code >= 0 && code <= 999, 1, "no reply code");
     check_text(L, 2);
     check_text(L, 3);

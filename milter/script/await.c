@@ -64,7 +64,10 @@ static bool child_resume(lua_State *L, struct child *child, struct await **waiti
     int results = 0;
     int arguments = child->started ? 0 : lua_gettop(child->thread) - 1;
     child->started = true;
+    struct call *call = call_of(L);
+    call->running = child->thread;
     int status = lua_resume(child->thread, L, arguments, &results);
+    limit_return(call, L);
     if (status == LUA_YIELD) {
         *waiting = lua_touserdata(child->thread, -1);
         lua_pop(child->thread, results);
@@ -150,7 +153,7 @@ int await_all(lua_State *L)
     lua_createtable(L, (int)count, 0);
     for (size_t i = 0; i < count; i++) {
         lua_State *thread = lua_newthread(L);
-        call_set(thread, call_of(L));
+        limit_begin_child(call_of(L), thread);
         all->children[i].thread = thread;
         lua_rawseti(L, -2, (lua_Integer)i + 1);
         if (lua_rawgeti(L, 1, (lua_Integer)i + 1) != LUA_TFUNCTION) {
@@ -167,9 +170,10 @@ int await_run(struct call *call, lua_State *thread, int argument_count, int *res
 {
     struct state *state = call->state;
     for (;;) {
-        state->limited = true;
+        state->running = call;
+        call->running = thread;
         int status = lua_resume(thread, NULL, argument_count, result_count);
-        state->limited = false;
+        state->running = NULL;
         if (status != LUA_YIELD) {
             return status;
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Plain values between C and Lua: what may live longer than a callback. */
 #include "script/api.h"
+#include "script/bounded.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -118,6 +119,7 @@ static struct value get(lua_State *L, int index, struct arena *arena, int depth,
         return value_text(arena, bytes, length);
     }
     case LUA_TTABLE:
+        bounded_thaw(L, index);
         return get_table(L, index, arena, depth, budget);
     default:
         luaL_error(

@@ -130,22 +130,21 @@ static bool run_rule(struct call *call, size_t rule, struct verdict *verdict,
     lua_State *L = call->state->L;
     lua_State *thread = lua_newthread(L); /* on L's stack until the end: not collected */
     int anchor = luaL_ref(L, LUA_REGISTRYINDEX);
-    call_set(thread, call);
-    call_limit(thread);
+    limit_begin(call, thread);
     int results = 0;
     int status = await_run(call, thread, push_call(thread, call, rule), &results);
     bool ok =
         status == LUA_OK && take_result(thread, results, call->stage_call, verdict, error);
     if (status != LUA_OK) {
-        call->limit_hit = call->limit_hit || status == LUA_ERRMEM;
+        limit_settle(call, thread, status);
         describe_error(L, thread, error);
         lua_resetthread(thread);
-    } else if (call->limit_hit) {
-        /* Caught in a function of all{}: the hook is a thread's, the limit the call's. */
-        ok = error_set(error, ERROR_RULE, "over a limit inside of all {...}");
+    } else if (call->limit != LIMIT_NONE) {
+        /* Caught by a pcall that was the last thing it did. */
+        ok = error_set(error, ERROR_RULE, "over a limit");
     }
     luaL_unref(L, LUA_REGISTRYINDEX, anchor);
-    if (call->limit_hit) {
+    if (call->limit != LIMIT_NONE || call->memory_failures > 0) {
         /* Back to normal before the next call needs it, or never: then a local of a rule
          * file holds it. */
         lua_gc(L, LUA_GCCOLLECT);
@@ -167,17 +166,38 @@ static void log_place(struct log_line *line, const struct stage_call *stage)
     }
 }
 
+static void count_limit(enum limit limit)
+{
+    static const enum counter counters[LIMIT_COUNT] = {
+        [LIMIT_TIME] = COUNTER_RULE_LIMIT_TIME,
+        [LIMIT_INSTRUCTIONS] = COUNTER_RULE_LIMIT_INSTRUCTIONS,
+        [LIMIT_MEMORY] = COUNTER_RULE_LIMIT_MEMORY,
+        [LIMIT_SIZE] = COUNTER_RULE_LIMIT_SIZE,
+    };
+
+    if (limit != LIMIT_NONE) {
+        counter_add(COUNTER_RULE_LIMITS, 1);
+        counter_add(counters[limit], 1);
+    }
+}
+
 /* The operator's declared choice for a rule that failed. */
 static struct verdict error_verdict(const struct call *call, const struct error *error)
 {
     const struct rule *rule = call->rule;
     counter_add(COUNTER_RULE_ERRORS, 1);
-    counter_add(COUNTER_RULE_LIMITS, call->limit_hit ? 1 : 0);
+    count_limit(call->limit);
     struct log_line line;
     log_begin(&line, LOG_ERROR, "rule_error");
     log_text(&line, "rule", rule->name);
     log_place(&line, call->stage_call);
     log_text(&line, "on_error", rule->defer_on_error ? "defer" : "continue");
+    if (call->limit != LIMIT_NONE) {
+        log_text(&line, "limit", limit_name(call->limit));
+    }
+    if (call->place[0] != '\0') {
+        log_text(&line, "at", call->place);
+    }
     log_text(&line, "error", error->text);
     log_end(&line);
     if (!rule->defer_on_error) {
@@ -261,7 +281,11 @@ static bool decide(struct call *call, size_t rule)
     struct timespec begin;
     clock_gettime(CLOCK_MONOTONIC, &begin);
     call->id = call->state->next_call_id++;
-    call->limit_hit = false;
+    call->limit = LIMIT_NONE;
+    call->place[0] = '\0';
+    call->too_large = false;
+    call->refused_bytes = 0;
+    call->memory_failures = 0;
     call->log_lines = 0;
     struct verdict verdict;
     struct error error = {0};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "script/api.h"
 #include "script/await.h"
+#include "script/bounded.h"
 
 #include <lauxlib.h>
 
@@ -23,10 +24,17 @@ struct call *api_call(lua_State *L)
         luaL_error(L, "not while a rule file is loaded: call this from a handler");
     } else if (arena_used(call->scratch) > CALL_BYTES ||
                arena_used(call->stage_call->arena) > MESSAGE_BYTES) {
-        call->limit_hit = true;
+        call->limit = LIMIT_MEMORY;
+        limit_return(call, L);
         luaL_error(L, "out of memory: the message keeps too much");
     }
     return call;
+}
+
+lua_Integer api_integer(lua_State *L, int argument)
+{
+    bounded_number(L, argument);
+    return luaL_checkinteger(L, argument);
 }
 
 void handle_open(lua_State *L, const char *type, lua_CFunction index,

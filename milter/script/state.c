@@ -4,51 +4,46 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "script/api.h"
+#include "script/bounded.h"
 
 #include <lauxlib.h>
 #include <limits.h>
-#include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Between two looks at the clock and the budget. */
-enum { HOOK_INSTRUCTIONS = 1000 };
-
 /* A rule file only builds a table when it is loaded. */
 enum { LOAD_INSTRUCTIONS = 10000000, LOAD_DEADLINE_MS = 5000 };
-
-struct call *call_of(lua_State *L)
-{
-    struct call *call;
-    memcpy(&call, lua_getextraspace(L), sizeof(void *));
-    return call;
-}
 
 void call_set(lua_State *L, struct call *call)
 {
     memcpy(lua_getextraspace(L), &call, sizeof(void *));
 }
 
-/* Once over a limit the hook fires at every instruction: a rule's own pcall catches the
- * error, but gets no further. */
-static void limit_hook(lua_State *L, lua_Debug *unused)
+enum { STRING_BYTES = 2 << 20, BLOCK_SHARE = 16 };
+
+/* The largest block: no function of Lua works on more than one or two strings or tables at
+ * once, so this bounds what one costs. Of a new string Lua says what it is. */
+static size_t block_limit(const struct state *state, const void *block, size_t old_size)
 {
-    (void)unused;
-    struct call *call = call_of(L);
-    call->instructions_left -= HOOK_INSTRUCTIONS;
-    bool late = clock_monotonic_ms() > call->deadline_ms;
-    if (call->instructions_left > 0 && !late) {
-        return;
-    }
-    call->limit_hit = true;
-    lua_sethook(L, limit_hook, LUA_MASKCOUNT, 1);
-    luaL_error(L, late ? "out of time" : "too many instructions");
+    size_t share = state->memory_limit / BLOCK_SHARE;
+    bool is_string = block == NULL && old_size == LUA_TSTRING;
+    return is_string || share < STRING_BYTES ? STRING_BYTES : share;
 }
 
-void call_limit(lua_State *L)
+/* A call over a limit gets a little more, for the errors that end it; at every instruction
+ * there is one. */
+static bool is_refused(const struct state *state, const void *block, size_t old_size,
+                       size_t new_size)
 {
-    lua_sethook(L, limit_hook, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
+    size_t old = block != NULL ? old_size : 0;
+    if (state->running == NULL || new_size <= old) {
+        return false;
+    }
+    size_t limit = state->memory_limit;
+    limit += state->running->limit != LIMIT_NONE ? limit / 4 : 0;
+    return new_size > block_limit(state, block, old_size) ||
+           state->memory_bytes - old + new_size > limit;
 }
 
 /* lua_Alloc. The cap holds only while rule code runs, so that our own set-up, outside of
@@ -62,9 +57,8 @@ static void *allocate(void *user, void *block, size_t old_size, size_t new_size)
         state->memory_bytes -= old;
         return NULL;
     }
-    bool grows = new_size > old;
-    if (state->limited && grows &&
-        state->memory_bytes - old + new_size > state->memory_limit) {
+    if (is_refused(state, block, old_size, new_size)) {
+        limit_refused(state->running, new_size);
         return NULL;
     }
     void *moved = realloc(block, new_size);
@@ -72,16 +66,6 @@ static void *allocate(void *user, void *block, size_t old_size, size_t new_size)
         state->memory_bytes += new_size - old;
     }
     return moved;
-}
-
-static void open_library(lua_State *L)
-{
-    luaL_requiref(L, LUA_GNAME, luaopen_base, 1);
-    luaL_requiref(L, LUA_TABLIBNAME, luaopen_table, 1);
-    luaL_requiref(L, LUA_STRLIBNAME, luaopen_string, 1);
-    luaL_requiref(L, LUA_MATHLIBNAME, luaopen_math, 1);
-    luaL_requiref(L, LUA_UTF8LIBNAME, luaopen_utf8, 1);
-    lua_settop(L, 0);
 }
 
 /* Runs a file of our own library with the values on the stack as arguments. */
@@ -105,7 +89,7 @@ static bool run_library(lua_State *L, const char *folder, const char *name, int 
 static bool build(struct state *state, const char *library_path, struct error *error)
 {
     lua_State *L = state->L;
-    open_library(L);
+    bounded_open(L);
     api_open(L); /* our tables, as one table */
     if (!run_library(L, library_path, "sandbox.lua", 1, error)) {
         return false;
@@ -182,11 +166,10 @@ bool state_load_rule(struct state *state, const struct rule *rule, struct error 
         .instructions_left = LOAD_INSTRUCTIONS,
         .deadline_ms = clock_monotonic_ms() + LOAD_DEADLINE_MS,
     };
-    call_set(L, &call);
-    call_limit(L);
-    state->limited = true;
+    limit_begin(&call, L);
+    state->running = &call;
     int status = lua_pcall(L, 3, 1, 0);
-    state->limited = false;
+    state->running = NULL;
     lua_sethook(L, NULL, 0, 0);
     call_set(L, NULL);
     if (status != LUA_OK) {

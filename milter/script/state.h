@@ -5,11 +5,13 @@
 
 #include "base/error.h"
 #include "script/engine.h"
+#include "script/limits.h"
 
 #include <lua.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 
 enum { RULE_NAME_BYTES = 64, SWITCH_BYTES = 128 };
 
@@ -32,8 +34,8 @@ struct state {
     atomic_int users; /* calls in it, waiting ones too: for choosing the least loaded */
     size_t memory_bytes;
     size_t memory_limit;
-    atomic_bool spent; /* rules hoard its memory: to be replaced */
-    bool limited;      /* rule code runs: the cap holds. Our own set-up is exempt */
+    atomic_bool spent;    /* rules hoard its memory: to be replaced */
+    struct call *running; /* its rule code runs: the cap holds. NULL: our own set-up */
     uint64_t next_call_id;
     /* Registry references, LUA_NOREF where there is none. */
     int library_ref;                  /* what ruleset.lua returned */
@@ -51,8 +53,14 @@ struct call {
     const struct rule *rule;
     struct arena *scratch; /* dies with the call */
     int64_t instructions_left;
-    int64_t deadline_ms; /* monotonic */
-    bool limit_hit;
+    int64_t charged;      /* by functions, since the last look for that */
+    int64_t deadline_ms;  /* monotonic */
+    enum limit limit;     /* the one that it ran into; it ends */
+    char place[128];      /* file and line of that; "": not known */
+    bool too_large;       /* refused for its size; that may be caught */
+    size_t refused_bytes; /* the last request for memory, until it is asked again */
+    int memory_failures;
+    lua_State *running;
     int log_lines;
 };
 
@@ -64,10 +72,13 @@ void state_free(struct state **state);
 bool state_load_rule(struct state *state, const struct rule *rule, struct error *error);
 
 /* stage_call in it is NULL while a rule file is loaded. */
-struct call *call_of(lua_State *L);
-void call_set(lua_State *L, struct call *call);
+static inline struct call *call_of(lua_State *L)
+{
+    struct call *call;
+    memcpy(&call, lua_getextraspace(L), sizeof(void *));
+    return call;
+}
 
-/* Puts the call's instruction budget and deadline on a thread; new threads inherit it. */
-void call_limit(lua_State *L);
+void call_set(lua_State *L, struct call *call);
 
 #endif

@@ -163,6 +163,57 @@ def greed():
         misbehaves(name)
 
 
+# What a rule does, and which limit the log and the counters must name.
+EXCESSES = {
+    "loop": ("while true do end", "instructions"),
+    "stubborn": ("while true do pcall(function() while true do end end) end", "instructions"),
+    "pattern": ('return (("a"):rep(1000)):find(".-.-.-b")', "instructions"),
+    "patterns": ('while true do pcall(string.find, ("a"):rep(1000), ".-.-.-b") end', "instructions"),
+    "memory": ('local t = {} while true do t[#t + 1] = ("x"):rep(10000) .. #t end', "memory"),
+    "hungry": ("local t = {} while true do pcall(function() while true do t = { t } end end) end", "memory"),
+    "rep": ('return ("x"):rep(1 << 40)', "size"),
+    "concat": ('return table.concat({ ("x"):rep(1 << 20), "y" })', "size"),
+}
+
+
+@case("each limit: its line in the log, its counter, and the next message as ever")
+def limits():
+    greedy = "return { name = \"greedy\", rcpt = function(session, message, recipient)\n" \
+        "local acts = {\n" + "".join(f"{name} = function() {text} end,\n" for name, (text, _) in EXCESSES.items()) + \
+        "}\nlocal act = acts[recipient.address.local_part]\nif act then act() return end end }\n"
+    options = {"states": "1", "state.memory": "16MiB", "deadline.command": "2s"}
+    kinds = [kind for _, kind in EXCESSES.values()]
+    with Program(rules={"greedy": greedy}, options=options) as other:
+        for number, (name, (_, kind)) in enumerate(EXCESSES.items(), 3):
+            reply, _, position = act(other, name)
+            equal(name, reply[:9], "451 4.3.0")
+            holds(f"{name}: limit={kind} and the line",
+                  other.wait_log(rf"rule_error.*limit={kind} at=\S*greedy\.lua:{number}\b", after=position, limit=5),
+                  "\n".join(other.lines[position:]))
+            works(other, name)
+        position = other.log_position
+        other.reload()
+        want = {kind: kinds.count(kind) for kind in ("instructions", "memory", "size")}
+        pattern = " ".join([f"rule_limits={sum(want.values())}", "rule_limit_time=0"] +
+                           [f"rule_limit_{kind}={count}" for kind, count in want.items()])
+        holds(f"counters: {pattern}", other.wait_log(pattern, after=position, limit=5), "\n".join(other.lines[position:]))
+
+
+@case("time: a rule that goes on waiting ends with the deadline of the stage")
+def deadline():
+    rule = 'return { name = "late", rcpt = function(session, message, recipient)\n' \
+        'if recipient.address.local_part == "ok" then return end\n' \
+        'while true do pcall(function() while true do end end) end end }\n'
+    options = {"rule.instructions": "100000000000", "deadline.command": "1s"}
+    with Program(rules={"late": rule}, options=options) as other:
+        reply, took, position = act(other, "someone")
+        equal("answer", reply[:9], "451 4.3.0")
+        holds("about a second", 0.9 < took < 5, took)
+        holds("limit=time and the line", other.wait_log(r"rule_error.*limit=time at=\S*late\.lua:3\b", after=position,
+                                                        limit=5), "\n".join(other.lines[position:]))
+        works(other, "a late rule")
+
+
 HOARDERS = {
     "recipient:replace": "recipient:replace(list)",
     "recipient.expansion": "recipient.expansion = list",

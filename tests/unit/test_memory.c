@@ -33,7 +33,7 @@ static const char rule[] =
     "return { name = 'probe', rcpt = function(session, message, recipient)\n"
     "  local pad, cells = recipient.address.detail:match('(%d+)-(%d+)')\n"
     "  if not pad then return body(session, message, recipient) end\n"
-    "  local head, held = fill(pad // 1, cells // 1)\n"
+    "  local head, held = fill(tonumber(pad), tonumber(cells))\n"
     "  local verdict = body(session, message, recipient)\n"
     "  return verdict, head, held\n"
     "end }\n";
