@@ -197,6 +197,9 @@ static const char *const harmless[] = {
     "end",
     "if next(settings) ~= 'words' or next({}) ~= nil then error('next') end",
     "log.info('x', settings) log.info('y', settings.words and {})",
+    /* More than half of the memory in use: the rest is cleared when it is needed. */
+    "local t = {} for i = 1, 10 do t[i] = ('x'):rep(1 << 20) .. i end\n"
+    "for i = 1, 100 do local _ = ('y'):rep(1 << 20) end",
     "local t = {} for i = 1, 1000 do t[i] = ('x'):rep(200) .. i end table.sort(t)",
 };
 
