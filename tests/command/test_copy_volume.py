@@ -57,6 +57,11 @@ class CopyVolume(unittest.TestCase):
                 self.assertIn("nothing is copied", done.stderr)
                 self.assertEqual(self.copied(), before)
 
+    def test_source_away(self):
+        """rsync --delete may come next: no empty folder for it."""
+        self.assertEqual(self.copy().returncode, 1)
+        self.assertFalse(self.target.exists())
+
     def test_no_accounts(self):
         self.copy(accounts=ACCOUNTS)
         before = self.copied()
