@@ -58,7 +58,9 @@ static int64_t format_cost(lua_State *L)
     const char *format = luaL_checklstring(L, 1, &length);
     size_t total = length;
     int argument = 1;
-    for (const char *at = format; (at = strchr(at, '%')) != NULL && at[1] != '\0'; at++) {
+    const char *end = format + length; /* there may be a NUL before */
+    for (const char *at = format;
+         (at = memchr(at, '%', (size_t)(end - at))) != NULL && at[1] != '\0'; at++) {
         at += 1 + strspn(at + 1, "-+ #0123456789.");
         if (*at == '%') {
             continue;
