@@ -149,6 +149,27 @@ static struct targets list_targets(const struct rewriting *rewriting,
     return targets;
 }
 
+/* Sent to by itself, an address that is its own target brings its others with it, as the
+ * tables write them: is one of them not in the list? */
+static bool brings_others(const struct rewriting *rewriting, const char **list,
+                          size_t count)
+{
+    struct key_set *listed = key_set_new(rewriting->arena);
+    bool brings = false;
+    for (size_t i = 0; i < count; i++) {
+        key_set_add(listed, list[i]);
+    }
+    for (size_t i = 0; !brings && count > 1 && i < count; i++) {
+        struct address address;
+        const struct expansion *expansion = expand(rewriting, list[i], &address);
+        size_t members = expansion != NULL ? expansion->recipient_count : 0;
+        for (size_t j = 0; members > 1 && j < members; j++) {
+            brings = brings || !key_set_has(listed, expansion->recipients[j].address);
+        }
+    }
+    return brings;
+}
+
 static bool is_ours(const struct rewriting *rewriting)
 {
     const struct question question = {
@@ -158,24 +179,32 @@ static bool is_ours(const struct rewriting *rewriting)
            ANSWER_FOUND;
 }
 
+/* The targets without the details that the options take away. */
+static const char **strip_details(const struct rewriting *rewriting,
+                                  const struct targets *targets)
+{
+    const char **list = arena_array(rewriting->arena, targets->count + 1, sizeof *list);
+    bool changed = false;
+    for (size_t i = 0; i < targets->count; i++) {
+        list[i] = without_detail(rewriting, targets->list[i]);
+        changed = changed || list[i] != targets->list[i];
+    }
+    bool possible = changed && !brings_others(rewriting, list, targets->count);
+    return possible ? list : targets->list;
+}
+
 /* The recipient, or its rewritten copy. */
 static struct recipient *rewrite_one(const struct rewriting *rewriting,
                                      struct recipient *recipient)
 {
     struct targets targets = list_targets(rewriting, recipient);
-    const char **list = arena_array(rewriting->arena, targets.count + 1, sizeof *list);
-    bool changed = !recipient->replaced;
     /* The detail of an address that is not ours is no detail to us. */
     bool is_foreign = targets.count == 1 &&
                       text_equal_folded(targets.list[0], recipient->address.external) &&
                       !is_ours(rewriting);
-    for (size_t i = 0; i < targets.count; i++) {
-        list[i] = targets.list[i];
-        if (rewriting->rewrite->detail != DETAIL_KEEP && !is_foreign) {
-            list[i] = without_detail(rewriting, list[i]);
-        }
-        changed = changed || list[i] != targets.list[i];
-    }
+    bool strips = rewriting->rewrite->detail != DETAIL_KEEP && !is_foreign;
+    const char **list = strips ? strip_details(rewriting, &targets) : targets.list;
+    bool changed = !recipient->replaced || list != targets.list;
     bool is_itself = !recipient->replaced && targets.count == 1 &&
                      text_equal_folded(list[0], recipient->address.external);
     /* Beside others it may be behind one of them that is its own target: the plan sees. */

@@ -31,7 +31,8 @@ size_t rewrite_count(const struct rewrite *rewrite, const struct address *addres
 /* The recipients of the message, those that change as copies in its arena. Stays as it is:
  * what cannot be expanded; what is delivered at the host itself, by files and commands
  * that no envelope can name; what leads to an address elsewhere that is its own target
- * beside others; a detail without which the address would lead elsewhere. */
+ * beside others; a detail without which the address would lead elsewhere; all details where
+ * one of several targets is its own target and brings another with its detail. */
 struct recipient *const *rewrite_recipients(const struct rewrite *rewrite,
                                             const struct message *message,
                                             const struct snapshot *snapshot);

@@ -56,6 +56,9 @@ static int write_line(lua_State *L, enum log_level level)
     if (call != NULL && call->rule != NULL && call->stage_call != NULL) {
         const struct stage_call *stage = call->stage_call;
         log_text(&line, "rule", call->rule->name);
+        if (call->rule->shadow) {
+            log_text(&line, "mode", "shadow"); /* what it says that it does is not done */
+        }
         log_text(&line, "stage", stage_name(stage->stage));
         log_text(&line, "session", stage->session->id);
         if (stage->message != NULL && stage->message->queue_id[0] != '\0') {

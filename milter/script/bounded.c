@@ -58,7 +58,9 @@ static int64_t format_cost(lua_State *L)
     const char *format = luaL_checklstring(L, 1, &length);
     size_t total = length;
     int argument = 1;
-    for (const char *at = format; (at = strchr(at, '%')) != NULL && at[1] != '\0'; at++) {
+    const char *end = format + length; /* there may be a NUL before */
+    for (const char *at = format;
+         (at = memchr(at, '%', (size_t)(end - at))) != NULL && at[1] != '\0'; at++) {
         at += 1 + strspn(at + 1, "-+ #0123456789.");
         if (*at == '%') {
             continue;
@@ -106,7 +108,20 @@ static int64_t remove_cost(lua_State *L)
     return shift_cost(L, 2);
 }
 
-/* As many comparisons as a good sort takes, twice. */
+/* What it costs to compare each entry once. */
+static int64_t compare_cost(lua_State *L, int64_t length)
+{
+    int64_t cost = length;
+    for (int64_t i = 1; i <= length; i++) {
+        lua_rawgeti(L, 1, i);
+        cost += (int64_t)(length_at(L, -1) / COPY_BYTES);
+        lua_pop(L, 1);
+    }
+    return cost;
+}
+
+/* As many comparisons as a good sort takes, twice. Without a function for it, texts are
+ * compared by Lua itself, to where they differ. */
 static int64_t sort_cost(lua_State *L)
 {
     int64_t length = table_length(L);
@@ -114,7 +129,7 @@ static int64_t sort_cost(lua_State *L)
     for (int64_t rest = length; rest > 1; rest /= 2) {
         rounds++;
     }
-    return 2 * length * rounds;
+    return 2 * rounds * (lua_isnoneornil(L, 2) ? compare_cost(L, length) : length);
 }
 
 static int64_t move_cost(lua_State *L)

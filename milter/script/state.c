@@ -64,6 +64,9 @@ static void *allocate(void *user, void *block, size_t old_size, size_t new_size)
     void *moved = realloc(block, new_size);
     if (moved != NULL) {
         state->memory_bytes += new_size - old;
+        if (state->running != NULL && new_size > old) {
+            state->running->refused_bytes = 0; /* Lua's second try, if it was one, got it */
+        }
     }
     return moved;
 }

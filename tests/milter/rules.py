@@ -362,6 +362,8 @@ def shadow():
             holds(f"would= for {recipient}",
                   other.wait_log(rf"{recipient}@example\.com.*would=|would=.*{recipient}@example\.com",
                                                             after=position, limit=5), "\n".join(other.lines[position:]))
+        holds("what the rule says that it does is marked", other.wait_log(r"rule=quota mode=shadow .*left out",
+                                                                         after=position, limit=5))
         session.quit()
 
 

@@ -1,11 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- The options rewrite.* together with the rules.
 local VOLUME = {
-    accounts = { "alice@example.com", "bob@example.com", "full@example.com" },
+    accounts = { "alice@example.com", "bob@example.com", "full@example.com", "kept@example.com" },
     virtual = table.concat({
         "team@example.com alice@example.com, bob@example.com",
         "some@example.com alice@example.com, full@example.com, gone@example.com",
         "four@example.com team@example.com, a@x.test, b@x.test",
+        "kept@example.com kept@example.com, alice+k@example.com",
+        "leads@example.com kept@example.com",
     }, "\n") .. "\n",
 }
 
@@ -29,6 +31,24 @@ test("an alias is expanded and its tag removed", function(t)
         "add_recipient <bob@example.com> ORCPT=rfc822;Team+2Bx@example.com NOTIFY=FAILURE",
         "add_header X-Original-To: Team+x@example.com",
     }
+end)
+
+test("a tag beside an address that is its own target stays", function(t)
+    local s = open(t, EXPAND)
+    s:rcpt("kept@example.com"):is("continue")
+    s:finish{}:is("continue"):plan{}
+    s:forget()
+    s:mail("x@elsewhere.example")
+    s:rcpt("leads@example.com"):is("continue")
+    s:finish{}:is("continue"):plan{
+        "delete_recipient <leads@example.com>",
+        "add_recipient <kept@example.com> ORCPT=rfc822;leads@example.com",
+        "add_header X-Original-To: leads@example.com",
+    }
+    s:forget()
+    s:mail("x@elsewhere.example")
+    s:rcpt("kept+t@example.com"):is("continue")
+    s:finish{}:is("continue"):plan{}
 end)
 
 test("what rules left out stays out", function(t)

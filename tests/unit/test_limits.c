@@ -81,6 +81,8 @@ static const struct excess excesses[] = {
      "while true do kept = { kept } end end) end end }",
      COUNTER_RULE_LIMIT_MEMORY},
     {"while true do message.notes.x = ('y'):rep(1000000) end", COUNTER_RULE_LIMIT_MEMORY},
+    {LONG "local t = {} for i = 1, 2000 do t[i] = s end table.sort(t)",
+     COUNTER_RULE_LIMIT_INSTRUCTIONS},
     {"return ('x'):rep(1 << 40)", COUNTER_RULE_LIMIT_SIZE},
     {"return ('x'):rep(1 << 20, 'y')", COUNTER_RULE_LIMIT_SIZE},
     {"return ('%s%s'):rep(2):format(('x'):rep(1 << 20), 'y')", COUNTER_RULE_LIMIT_SIZE},
@@ -195,6 +197,10 @@ static const char *const harmless[] = {
     "end",
     "if next(settings) ~= 'words' or next({}) ~= nil then error('next') end",
     "log.info('x', settings) log.info('y', settings.words and {})",
+    /* More than half of the memory in use: the rest is cleared when it is needed. */
+    "local t = {} for i = 1, 10 do t[i] = ('x'):rep(1 << 20) .. i end\n"
+    "for i = 1, 100 do local _ = ('y'):rep(1 << 20) end",
+    "local t = {} for i = 1, 1000 do t[i] = ('x'):rep(200) .. i end table.sort(t)",
 };
 
 static void test_harmless(void **unused)

@@ -135,6 +135,7 @@ static const struct attempt coercions[] = {
     {"return ('x'):gsub('x', 'y', '1')", "number expected, got string"},
     {"return string.char('65')", "number expected, got string"},
     {"return ('%d'):format('10')", "number expected, got string"},
+    {"return ('\\0%d'):format('10')", "number expected, got string"},
     {"return ('%5.1f %s'):format('10', 'x')", "number expected, got string"},
     {"return ('%s %x'):format('x', '10')", "number expected, got string"},
     {"return no(('%s%%%q'):format('10', 'x') ~= '10%\"x\"')", NULL},
