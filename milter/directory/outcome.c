@@ -19,17 +19,9 @@ static const struct via_step *copy_path(struct outcome *outcome,
     if (origin == outcome->known_origin) {
         return outcome->known_path;
     }
-    struct arena *arena = outcome->arena;
-    struct via_step *path = arena_array(arena, *count, sizeof *path);
     outcome->known_origin = origin;
-    outcome->known_path = path;
-    for (size_t i = *count; origin != NULL; origin = origin->previous) {
-        path[--i] = (struct via_step){.address = address_quote(arena, origin->internal),
-                                      .match = origin->match,
-                                      .line = origin->line,
-                                      .several = origin->several};
-    }
-    return path;
+    outcome->known_path = slot_origin_path(outcome->arena, origin);
+    return outcome->known_path;
 }
 
 void outcome_add(struct outcome *outcome, const struct ending *ending)

@@ -49,8 +49,7 @@ static const char *base_key(struct arena *arena, const struct address *address)
     if (address->detail[0] == '\0') {
         return NULL;
     }
-    char *key =
-        address_quote(arena, arena_format(arena, "%s@%s", address->base, address->domain));
+    char *key = address_without_detail(arena, address);
     text_fold(key);
     return key;
 }
@@ -125,17 +124,8 @@ static struct ownership owned_by_way(const struct claim *claim,
 {
     struct ownership found =
         owned(ownership_way(claim->arena, claim->login.mailbox, origin));
-    struct via_step *path = arena_array(claim->arena, origin->depth, sizeof *path);
-    found.path = path;
+    found.path = slot_origin_path(claim->arena, origin);
     found.path_count = origin->depth;
-    for (size_t i = origin->depth; origin != NULL; origin = origin->previous) {
-        path[--i] = (struct via_step){
-            .address = address_quote(claim->arena, origin->internal),
-            .match = origin->match,
-            .line = origin->line,
-            .several = origin->several,
-        };
-    }
     return found;
 }
 

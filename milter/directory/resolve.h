@@ -51,8 +51,7 @@ enum match_kind {
 struct via_step {
     const char *address; /* external form; the address that was replaced here */
     enum match_kind match;
-    int line;     /* of the alias in its file, 0 when the source does not say */
-    bool several; /* the alias has more than one target; not told of local ones */
+    int line; /* of the alias in its file, 0 when the source does not say */
 };
 
 struct expanded_recipient {

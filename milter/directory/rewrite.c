@@ -56,19 +56,13 @@ static bool is_expandable(const struct expansion *expansion)
     return possible && expansion->recipient_count > 0;
 }
 
-static const char *base_of(const struct rewriting *rewriting, const struct address *address)
-{
-    return address_quote(rewriting->arena, arena_format(rewriting->arena, "%s@%s",
-                                                        address->base, address->domain));
-}
-
 static const char *base_of_text(const struct rewriting *rewriting, const char *external)
 {
     struct address address;
     struct error ignored;
     const struct address_rules *rules = &snapshot_settings(rewriting->snapshot)->rules;
     return address_parse(rewriting->arena, external, rules, &address, &ignored)
-               ? base_of(rewriting, &address)
+               ? address_without_detail(rewriting->arena, &address)
                : external;
 }
 
@@ -113,7 +107,7 @@ static const char *without_detail(const struct rewriting *rewriting, const char 
         !is_unwanted(rewriting, &address, with)) {
         return external;
     }
-    const char *bare = base_of(rewriting, &address);
+    const char *bare = address_without_detail(rewriting->arena, &address);
     const struct expansion *without = expand(rewriting, bare, &base);
     return without != NULL && is_same_way(rewriting, with, without) ? bare : external;
 }

@@ -42,6 +42,19 @@ struct slot_origin *slot_origin_new(struct arena *arena, const struct slot_origi
     return origin;
 }
 
+const struct via_step *slot_origin_path(struct arena *arena,
+                                        const struct slot_origin *origin)
+{
+    size_t i = origin != NULL ? origin->depth : 0;
+    struct via_step *path = arena_array(arena, i, sizeof *path);
+    for (; origin != NULL; origin = origin->previous) {
+        path[--i] = (struct via_step){.address = address_quote(arena, origin->internal),
+                                      .match = origin->match,
+                                      .line = origin->line};
+    }
+    return path;
+}
+
 static bool is_settled(const struct slots *slots, const char *internal)
 {
     return slots->settled != NULL && key_set_has(slots->settled, internal);

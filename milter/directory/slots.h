@@ -66,6 +66,10 @@ void slots_begin(struct slots *slots, const char *internal,
 struct slot_origin *slot_origin_new(struct arena *arena, const struct slot_origin *previous,
                                     const char *internal, enum match_kind match, int line);
 
+/* The same as depth steps, from the asked address on; origin may be NULL. */
+const struct via_step *slot_origin_path(struct arena *arena,
+                                        const struct slot_origin *origin);
+
 /* The address that is to be looked up next, or NULL: all are done, or there is a fault. */
 const char *slots_next(struct slots *slots);
 

@@ -145,6 +145,12 @@ char *address_quote(struct arena *arena, const char *internal)
     return external;
 }
 
+char *address_without_detail(struct arena *arena, const struct address *address)
+{
+    return address_quote(arena,
+                         arena_format(arena, "%s@%s", address->base, address->domain));
+}
+
 /* Labels of letters, digits, `_` and inner hyphens; not a bare IP address. */
 static bool is_host_name(const char *name)
 {

@@ -57,6 +57,9 @@ void address_write_external(char *buffer, const char *local_part, size_t length,
                             const char *domain);
 #define ADDRESS_QUOTED_BYTES(length) (2 * (length) + 4)
 
+/* External form without the detail. */
+char *address_without_detail(struct arena *arena, const struct address *address);
+
 /* Is this an address, with a domain, that is the same in every form: nothing in it to
  * quote, to complete or to route by? Most are; then a copy does for all of that. */
 bool address_is_plain(const char *text);

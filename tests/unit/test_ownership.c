@@ -331,10 +331,9 @@ static void gives_the_path(void **state)
     assert_string_equal(got.path[0].address, "nested@example.com");
     assert_string_equal(got.path[1].address, "sales@example.com");
     assert_int_equal(got.path[1].line, 1);
-    assert_false(got.path[1].several);
     got = ask(arena, snapshot, "bob@example.com", "team@example.com", 0);
     assert_int_equal(got.path_count, 1);
-    assert_true(got.path[0].several);
+    assert_non_null(strstr(got.proof, "of several"));
     got = ask(arena, snapshot, "alice@example.com", "alice@example.com", 0);
     assert_int_equal(got.path_count, 0);
     arena_free(&arena);
