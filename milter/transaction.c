@@ -278,11 +278,18 @@ static struct verdict judge_recipient(struct transaction *transaction,
     return call_message_stage(transaction, STAGE_RCPT, recipient);
 }
 
+/* Mail of sendmail(1) cannot be told that an alias is too large: the MTA expands it. */
+static const struct rewrite *rewrite_of(const struct transaction *transaction)
+{
+    static const struct rewrite none = {.expand = false};
+    return transaction->session->local_submission ? &none : &transaction->settings->rewrite;
+}
+
 /* Aliases must not make more recipients of one message than rewrite.max_recipients. */
 static struct verdict limit_expansion(struct transaction *transaction,
                                       const struct recipient *recipient)
 {
-    const struct rewrite *rewrite = &transaction->settings->rewrite;
+    const struct rewrite *rewrite = rewrite_of(transaction);
     size_t count = rewrite_count(rewrite, &recipient->address, transaction->snapshot);
     transaction->rewritten_count += count;
     if (!rewrite->expand || transaction->rewritten_count <= rewrite->recipients_max) {
@@ -434,12 +441,13 @@ struct verdict transaction_edit_failed(const struct transaction *transaction,
 static struct verdict make_plan(struct transaction *transaction, struct edit_list *edits)
 {
     struct message *message = transaction->message;
+    const struct rewrite *rewrite = rewrite_of(transaction);
     struct error error = {0};
     struct recipient *const *recipients =
-        rewrite_recipients(&transaction->settings->rewrite, message, transaction->snapshot);
+        rewrite_recipients(rewrite, message, transaction->snapshot);
     if (envelope_plan(&message->plan, recipients, message->recipient_count,
                       transaction->snapshot, message->arena, edits, &error)) {
-        rewrite_trace(&transaction->settings->rewrite, message, edits);
+        rewrite_trace(rewrite, message, edits);
         return (struct verdict){.kind = VERDICT_CONTINUE};
     }
     return plan_failed(
@@ -471,16 +479,6 @@ struct verdict transaction_data_verdict(const struct transaction *transaction)
     return transaction->kept;
 }
 
-static void count_replaced(const struct message *message)
-{
-    for (size_t i = 0; i < message->recipient_count; i++) {
-        const struct recipient *recipient = message->recipients[i];
-        if (recipient->state == RECIPIENT_ACCEPTED && recipient->replaced) {
-            counter_add(COUNTER_REPLACED, 1);
-        }
-    }
-}
-
 void transaction_conclude(struct transaction *transaction, const struct verdict *verdict,
                           const struct edit_list *edits)
 {
@@ -491,7 +489,8 @@ void transaction_conclude(struct transaction *transaction, const struct verdict 
         verdict->kind == VERDICT_CONTINUE || verdict->kind == VERDICT_QUARANTINE;
     transaction->accepted = accepted;
     if (accepted) {
-        count_replaced(transaction->message);
+        counter_add(COUNTER_REPLACED,
+                    (int64_t)message_replaced_count(transaction->message));
         counter_add(COUNTER_LEFT_OUT, (int64_t)edits->left_out_count);
     }
     log_summary(transaction, verdict, edits);

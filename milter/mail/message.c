@@ -100,3 +100,13 @@ size_t message_accepted_count(const struct message *message)
     }
     return count;
 }
+
+size_t message_replaced_count(const struct message *message)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < message->recipient_count; i++) {
+        const struct recipient *recipient = message->recipients[i];
+        count += recipient->state == RECIPIENT_ACCEPTED && recipient->replaced;
+    }
+    return count;
+}

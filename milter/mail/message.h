@@ -44,5 +44,6 @@ struct recipient *message_add_recipient(struct message *message, const char *con
 /* Header and body as counted on the wire, the blank line between them included. */
 int64_t message_size(const struct message *message);
 size_t message_accepted_count(const struct message *message);
+size_t message_replaced_count(const struct message *message); /* of these, by rules */
 
 #endif
