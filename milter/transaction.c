@@ -15,6 +15,8 @@
  * what a thousand ordinary recipients need. */
 enum { MESSAGE_ARENA_BYTES = 48 << 20 };
 
+enum { SESSION_RECORD_BYTES = 1 << 20 };
+
 /* What all open messages keep: strangers must not fill the memory with many sessions. */
 static atomic_size_t messages_bytes;
 
@@ -25,6 +27,7 @@ struct transaction {
     struct message *message;
     struct generation *generation; /* of the open message */
     struct snapshot *snapshot;
+    struct arena *session_record; /* of session_decisions */
     struct decision_list session_decisions;
     struct decision_list decisions;
     struct quota_holds holds;
@@ -33,6 +36,15 @@ struct transaction {
     struct verdict kept;    /* of the data stage */
     struct timespec begin;
 };
+
+static struct decision_list empty_list(const struct transaction *transaction,
+                                       struct arena *arena)
+{
+    return (struct decision_list){
+        .arena = arena,
+        .complete = transaction->settings->record_all,
+    };
+}
 
 struct transaction *transaction_new(const struct transaction_settings *settings)
 {
@@ -44,9 +56,11 @@ struct transaction *transaction_new(const struct transaction_settings *settings)
         .settings = settings,
         .session = session_new(),
         .message = message_new(),
+        .session_record = arena_new(),
     };
-    transaction->session_decisions.complete = settings->record_all;
     message_end(transaction->message);
+    transaction->session_decisions = empty_list(transaction, transaction->session_record);
+    transaction->decisions = empty_list(transaction, transaction->message->arena);
     return transaction;
 }
 
@@ -58,6 +72,7 @@ void transaction_free(struct transaction **transaction)
     transaction_end(*transaction);
     message_free(&(*transaction)->message);
     session_free(&(*transaction)->session);
+    arena_free(&(*transaction)->session_record);
     free(*transaction);
     *transaction = NULL;
 }
@@ -98,20 +113,20 @@ void transaction_end(struct transaction *transaction)
     transaction->rewritten_count = 0;
     message_end(transaction->message);
     account_memory(transaction);
-    transaction->decisions = (struct decision_list){
-        .complete = transaction->settings->record_all,
-    };
+    transaction->decisions = empty_list(transaction, transaction->message->arena);
     transaction->kept = (struct verdict){.kind = VERDICT_CONTINUE};
     generation_release(&transaction->generation);
     snapshot_release(&transaction->snapshot);
 }
 
-/* A session lives long, and its decisions would pile up in its arena: only explain, whose
- * sessions are short, looks at them later. */
-static void forget_session_decisions(struct transaction *transaction)
+/* A session lives long, and says HELO as often as it likes: unless somebody looks at its
+ * decisions later nothing is kept of them, else not much. */
+static void limit_session_record(struct transaction *transaction)
 {
-    if (!transaction->settings->record_all) {
-        transaction->session_decisions = (struct decision_list){0};
+    struct arena *arena = transaction->session_record;
+    if (!transaction->settings->record_all || arena_used(arena) > SESSION_RECORD_BYTES) {
+        arena_reset(arena);
+        transaction->session_decisions = empty_list(transaction, arena);
     }
 }
 
@@ -128,7 +143,7 @@ static struct verdict call_session_stage(struct transaction *transaction, enum s
         .arena = transaction->session->arena,
         .decisions = &transaction->session_decisions,
     };
-    forget_session_decisions(transaction);
+    limit_session_record(transaction);
     engine_call(generation, &call);
     generation_release(&generation);
     snapshot_release(&snapshot);

@@ -103,12 +103,11 @@ size_t text_utf8_length(const char *text, size_t length)
     return overlong || surrogate || beyond ? 0 : want;
 }
 
-/* C0, DEL, and C1 as UTF-8: terminals obey all of them. */
-static bool is_control(const char *text, size_t length)
+bool text_is_control(const char *sequence, size_t length)
 {
-    unsigned char first = (unsigned char)text[0];
+    unsigned char first = (unsigned char)sequence[0];
     return first < 0x20 || first == 0x7f ||
-           (length == 2 && first == 0xc2 && (unsigned char)text[1] < 0xa0);
+           (length == 2 && first == 0xc2 && (unsigned char)sequence[1] < 0xa0);
 }
 
 char *text_printable(struct arena *arena, const char *text, size_t maximum)
@@ -123,7 +122,7 @@ char *text_printable(struct arena *arena, const char *text, size_t maximum)
         if (i + step > bounded) {
             break;
         }
-        if (step == 0 || is_control(text + i, step)) {
+        if (step == 0 || text_is_control(text + i, step)) {
             copy[used++] = '?';
         } else {
             memcpy(copy + used, text + i, step);

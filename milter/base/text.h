@@ -37,6 +37,10 @@ bool text_next_word(const char **cursor, const char **word, size_t *length);
 /* Length of the valid UTF-8 sequence at text (RFC 3629), or 0. length is at least 1. */
 size_t text_utf8_length(const char *text, size_t length);
 
+/* A control character, as one valid UTF-8 sequence: C0, DEL, and C1, which terminals obey
+ * as well. */
+bool text_is_control(const char *sequence, size_t length);
+
 /* For messages to people: a copy with control characters and bytes that are no UTF-8 as
  * `?`, cut at about maximum bytes. */
 char *text_printable(struct arena *arena, const char *text, size_t maximum);

@@ -186,6 +186,18 @@ static void play(struct transaction *transaction, struct arena *arena,
     explanation->decisions = *transaction_decisions(transaction);
 }
 
+/* Nothing reloads here: they stay the current ones. */
+static void name_current(struct current *current, struct explanation *explanation)
+{
+    struct generation *generation;
+    struct snapshot *snapshot;
+    current_hold(current, &generation, &snapshot);
+    explanation->generation = generation_number(generation);
+    explanation->snapshot = snapshot_generation(snapshot);
+    generation_release(&generation);
+    snapshot_release(&snapshot);
+}
+
 /* The decisions are printed anyway; what else rules log, and failures of services, is shown
  * from warning on, or from what the operator asked for. */
 static void configure_log(const struct config *config)
@@ -220,6 +232,7 @@ static int explain(struct config *config, struct arena *arena,
         .recipient_names = values->recipients,
         .recipient_count = values->recipient_count,
     };
+    name_current(parts.current, &explanation);
     struct transaction *transaction = transaction_new(&parts.transactions);
     play(transaction, arena, values, file, &explanation);
     bool printed = values->json ? explanation_print_json(&explanation)

@@ -3,7 +3,9 @@
 
 #include "base/text.h"
 #include "command/json.h"
+#include "mail/observation_text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +21,22 @@ bool explanation_is_clean(const struct explanation *explanation)
     return clean;
 }
 
+static json_t *value_json(const struct value *value);
+
+static json_t *table_json(const struct value *table)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < table->table.count; i++) {
+        const struct value_entry *entry = &table->table.entries[i];
+        char number[24];
+        snprintf(number, sizeof number, "%" PRId64, entry->key.integer);
+        const char *key = entry->key.type == VALUE_TEXT ? entry->key.text.bytes : number;
+        json_object_set_new(object, key, value_json(&entry->value));
+    }
+    return object;
+}
+
+/* An empty table is an empty list. */
 static json_t *value_json(const struct value *value)
 {
     switch (value->type) {
@@ -35,21 +53,85 @@ static json_t *value_json(const struct value *value)
     case VALUE_TABLE:
         break;
     }
-    json_t *object = json_object();
-    for (size_t i = 0; i < value->table.count; i++) {
-        const struct value_entry *entry = &value->table.entries[i];
-        char number[24];
-        snprintf(number, sizeof number, "%lld", (long long)entry->key.integer);
-        const char *key = entry->key.type == VALUE_TEXT ? entry->key.text.bytes : number;
-        json_object_set_new(object, key, value_json(&entry->value));
+    if (!value_is_list(value)) {
+        return table_json(value);
     }
-    return object;
+    json_t *array = json_array();
+    for (size_t i = 0; i < value->table.count; i++) {
+        json_array_append_new(array, value_json(&value->table.entries[i].value));
+    }
+    return array;
 }
 
 static void set(json_t *object, const char *key, const char *text)
 {
     if (text != NULL) {
         json_object_set_new(object, key, json_text(text));
+    }
+}
+
+static json_t *list_json(const struct value_list *list)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->count; i++) {
+        json_array_append_new(array, value_json(&list->values[i]));
+    }
+    return array;
+}
+
+static json_t *observation_json(const struct observation *observation)
+{
+    json_t *object = json_object();
+    set(object, "name", observation->name);
+    bool is_call = observation->kind == OBSERVATION_ANSWER ||
+                   observation->kind == OBSERVATION_EDIT ||
+                   observation->arguments.count > 0;
+    if (is_call) {
+        json_object_set_new(object, "arguments", list_json(&observation->arguments));
+    }
+    if (!observation->returned) {
+        json_object_set_new(object, "returned", json_false());
+    } else if (is_call) {
+        json_object_set_new(object, "results", list_json(&observation->results));
+    } else {
+        json_object_set_new(object, "value", value_json(&observation->results.values[0]));
+    }
+    if (observation->is_cut) {
+        json_object_set_new(object, "cut", json_true());
+    }
+    set(object, "source", observation->source);
+    set(object, "remark", observation->remark);
+    if (observation->kind == OBSERVATION_ANSWER) {
+        json_object_set_new(object, "ms", json_real(observation->elapsed_ms));
+    }
+    return object;
+}
+
+/* One array a kind. */
+static void observations_json(json_t *event, const struct observation_list *list)
+{
+    static const struct {
+        enum observation_kind kind;
+        const char *key;
+    } arrays[] = {
+        {OBSERVATION_INPUT, "inputs"},
+        {OBSERVATION_ANSWER, "answers"},
+        {OBSERVATION_NOTE, "notes_set"},
+        {OBSERVATION_EDIT, "edits"},
+    };
+
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        json_t *array = json_array();
+        for (const struct observation *at = list->first; at != NULL; at = at->next) {
+            if (at->kind == arrays[i].kind) {
+                json_array_append_new(array, observation_json(at));
+            }
+        }
+        json_object_set_new(event, arrays[i].key, array);
+    }
+    if (list->dropped_count > 0) {
+        json_object_set_new(event, "dropped",
+                            json_integer((json_int_t)list->dropped_count));
     }
 }
 
@@ -67,19 +149,15 @@ static json_t *decision_json(const struct decision *decision)
     }
     set(object, "text", verdict->text);
     if (verdict->detail.type == VALUE_TABLE) {
-        json_object_set_new(object, "detail", value_json(&verdict->detail));
+        json_object_set_new(object, "detail", table_json(&verdict->detail));
     }
     if (decision->shadow) {
         json_object_set_new(object, "shadow", json_true());
     }
     set(object, "error", decision->error);
-    if (decision->note_count > 0) {
-        json_t *notes = json_array();
-        for (size_t i = 0; i < decision->note_count; i++) {
-            json_array_append_new(notes, json_text(decision->notes[i]));
-        }
-        json_object_set_new(object, "notes", notes);
-    }
+    json_object_set_new(object, "generation",
+                        json_integer((json_int_t)decision->generation));
+    observations_json(object, &decision->observations);
     json_object_set_new(object, "ms", json_real(decision->elapsed_ms));
     return object;
 }
@@ -157,6 +235,10 @@ bool explanation_print_json(const struct explanation *explanation)
         json_array_append_new(plan, edit_json(&explanation->edits.edits[i]));
     }
     json_t *document = json_object();
+    json_object_set_new(document, "generation",
+                        json_integer((json_int_t)explanation->generation));
+    json_object_set_new(document, "snapshot",
+                        json_integer((json_int_t)explanation->snapshot));
     json_object_set_new(document, "events", events);
     json_object_set_new(document, "verdict", verdict);
     json_object_set_new(document, "plan", plan);
@@ -168,14 +250,41 @@ static const char *printable(struct arena *arena, const char *text)
     return text_printable(arena, text, strlen(text));
 }
 
+/* Of the arguments and of the results of one observation. */
+enum { SHOWN_BYTES = 160 };
+
+static void print_fact(const char *label, const char *text)
+{
+    printf("             %-6s %s", label, text);
+}
+
+static void print_observations(struct arena *arena, const struct observation_list *list)
+{
+    for (const struct observation *at = list->first; at != NULL; at = at->next) {
+        const char *origin = observation_origin(arena, at);
+        print_fact(observation_kind_name(at->kind),
+                   observation_text(arena, at, SHOWN_BYTES));
+        if (origin != NULL) {
+            printf("  (%s)", printable(arena, origin));
+        }
+        printf("\n");
+    }
+    if (list->dropped_count > 0) {
+        printf("             and %zu more, which were not kept\n", list->dropped_count);
+    }
+}
+
 static void print_detail(struct arena *arena, const struct value *detail)
 {
     for (size_t i = 0; detail->type == VALUE_TABLE && i < detail->table.count; i++) {
-        const struct value_entry *entry = &detail->table.entries[i];
-        if (entry->key.type == VALUE_TEXT && entry->value.type == VALUE_TEXT) {
-            printf("             %s: %s\n", printable(arena, entry->key.text.bytes),
-                   printable(arena, entry->value.text.bytes));
-        }
+        struct value_entry *entry = &detail->table.entries[i];
+        const struct observation named = {
+            .name = entry->key.type == VALUE_TEXT ? entry->key.text.bytes : "...",
+            .results = {.values = &entry->value, .count = 1},
+            .returned = true,
+        };
+        print_fact("detail", observation_text(arena, &named, SHOWN_BYTES));
+        printf("\n");
     }
 }
 
@@ -196,13 +305,12 @@ static void print_decisions(struct arena *arena, const struct decision_list *dec
             printf("  %s", printable(arena, verdict->text));
         }
         printf("  (%.1f ms)\n", decision->elapsed_ms);
-        if (decision->error != NULL) {
-            printf("             error: %s\n", printable(arena, decision->error));
-        }
-        for (size_t note = 0; note < decision->note_count; note++) {
-            printf("             %s\n", printable(arena, decision->notes[note]));
-        }
+        print_observations(arena, &decision->observations);
         print_detail(arena, &verdict->detail);
+        if (decision->error != NULL) {
+            print_fact("error", printable(arena, decision->error));
+            printf("\n");
+        }
     }
 }
 
@@ -229,6 +337,8 @@ static void print_edit(struct arena *arena, const struct edit *edit)
 
 bool explanation_print_text(struct arena *arena, const struct explanation *explanation)
 {
+    printf("generation %" PRIu64 " of the rules, snapshot %" PRIu64 " of the directory\n",
+           explanation->generation, explanation->snapshot);
     printf("rules\n");
     print_decisions(arena, &explanation->session_decisions);
     print_decisions(arena, &explanation->decisions);

@@ -8,6 +8,7 @@
 #include "mail/plan.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Everything borrowed from the transaction. */
 struct explanation {
@@ -20,6 +21,7 @@ struct explanation {
     const char *const *recipient_names;
     size_t recipient_count;
     struct edit_list edits;
+    uint64_t generation, snapshot; /* their numbers */
 };
 
 bool explanation_is_clean(const struct explanation *explanation);

@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "command/resolve_tree.h"
 #include "command/resolve_way.h"
-#include "directory/dms_parse.h"
+#include "directory/dms.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -56,30 +56,16 @@ static struct address parts_of(const struct resolution *resolution, const char *
                                                                                : none;
 }
 
-static const char *file_of(enum match_kind match)
-{
-    switch (match) {
-    case MATCH_PATTERN:
-        return DMS_REGEXP;
-    case MATCH_LOCAL:
-        return DMS_ALIASES;
-    case MATCH_EXACT:
-    case MATCH_BASE:
-    case MATCH_BARE:
-    case MATCH_CATCH_ALL:
-        break;
-    }
-    return DMS_VIRTUAL;
-}
-
 /* docker-mailserver writes the line for root itself. */
 static const char *place_of(const struct resolution *resolution,
                             const struct via_step *alias)
 {
     if (alias->line > 0) {
-        return arena_format(resolution->arena, "%s:%d", file_of(alias->match), alias->line);
+        return arena_format(resolution->arena, "%s:%d", dms_match_file(alias->match),
+                            alias->line);
     }
-    return alias->match == MATCH_LOCAL ? "POSTMASTER_ADDRESS" : file_of(alias->match);
+    return alias->match == MATCH_LOCAL ? "POSTMASTER_ADDRESS"
+                                       : dms_match_file(alias->match);
 }
 
 /* What of the address the alias has for its key, where that is not all of it. */

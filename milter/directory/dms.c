@@ -15,6 +15,22 @@ enum { ATTEMPTS = 5 };
 static const char *const names[DMS_FILES] = {
     DMS_MAIN, DMS_DOVECOT, DMS_ACCOUNTS, DMS_VIRTUAL, DMS_REGEXP, DMS_ALIASES, DMS_QUOTAS};
 
+const char *dms_match_file(enum match_kind match)
+{
+    switch (match) {
+    case MATCH_PATTERN:
+        return DMS_REGEXP;
+    case MATCH_LOCAL:
+        return DMS_ALIASES;
+    case MATCH_EXACT:
+    case MATCH_BASE:
+    case MATCH_BARE:
+    case MATCH_CATCH_ALL:
+        break;
+    }
+    return DMS_VIRTUAL;
+}
+
 struct loader {
     const struct directory_settings *settings;
     struct finding_list *findings; /* may be NULL */

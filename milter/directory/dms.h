@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "directory/file.h"
 #include "directory/finding.h"
+#include "directory/resolve.h"
 #include "directory/snapshot.h"
 
 #include <stdint.h>
@@ -24,6 +25,9 @@ struct snapshot *dms_load(const struct directory_settings *settings,
  * used; why not stands in findings, which may not be NULL. Never NULL. */
 struct snapshot *dms_read(const struct directory_settings *settings,
                           struct finding_list *findings);
+
+/* Where an alias that matched so is written. */
+const char *dms_match_file(enum match_kind match);
 
 enum { DMS_FILES = 7 };
 

@@ -1,29 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 #include "mail/decision.h"
 
-#include <string.h>
-
-struct decision *decision_add(struct decision_list *list, struct arena *arena)
+struct decision *decision_add(struct decision_list *list)
 {
-    if (list->count == list->size) {
-        size_t size = list->size > 0 ? list->size * 2 : 8;
-        struct decision *entries = arena_array(arena, size, sizeof *entries);
-        if (list->count > 0) {
-            memcpy(entries, list->entries, list->count * sizeof *entries);
-        }
-        list->entries = entries;
-        list->size = size;
-    }
+    list->entries = arena_grow(list->arena, list->entries, list->count, &list->size,
+                               sizeof *list->entries);
     struct decision *decision = &list->entries[list->count++];
-    *decision = (struct decision){.notes = list->notes, .note_count = list->note_count};
-    list->notes = NULL;
-    list->note_count = list->note_size = 0;
+    *decision = (struct decision){.observations = list->observations};
+    list->observations = (struct observation_list){0};
     return decision;
 }
 
-void decision_note(struct decision_list *list, struct arena *arena, const char *text)
+bool decision_is_full(const struct decision_list *list)
 {
-    list->notes = arena_grow(arena, list->notes, list->note_count, &list->note_size,
-                             sizeof *list->notes);
-    list->notes[list->note_count++] = text;
+    return list->observations.count >= OBSERVATION_COUNT ||
+           list->observed_bytes >= OBSERVATION_BYTES;
+}
+
+struct observation *decision_observe(struct decision_list *list, enum observation_kind kind,
+                                     const char *name)
+{
+    if (!list->complete) {
+        return NULL;
+    }
+    if (decision_is_full(list)) {
+        list->observations.dropped_count++;
+        return NULL;
+    }
+    return observation_add(&list->observations, list->arena, kind, name);
 }

@@ -5,9 +5,11 @@
 #define FOREGATE_MAIL_DECISION_H
 
 #include "base/arena.h"
+#include "mail/observation.h"
 #include "mail/verdict.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct decision {
     const char *stage;
@@ -17,24 +19,30 @@ struct decision {
     bool shadow;       /* decided, logged, not carried out */
     const char *error; /* the rule failed: message and traceback */
     double elapsed_ms;
-    const char *const *notes; /* what services answered on the way, for explain */
-    size_t note_count;
+    uint64_t generation; /* of the rules */
+    uint64_t snapshot;   /* of the directory */
+    struct observation_list observations;
 };
 
 struct decision_list {
+    struct arena *arena; /* where entries and observations live */
     struct decision *entries;
     size_t count;
     size_t size;
-    bool complete; /* also rules that had no objection, and notes: explain wants them */
-    const char **notes; /* for the next decision */
-    size_t note_count;
-    size_t note_size;
+    bool complete; /* also rules that had no objection, and observations */
+    struct observation_list observations; /* of the rule that runs */
+    size_t observed_bytes;                /* of all observations */
 };
 
-/* With the notes since the last one. */
-struct decision *decision_add(struct decision_list *list, struct arena *arena);
+/* With the observations since the last one. */
+struct decision *decision_add(struct decision_list *list);
 
-/* text lives in the arena. */
-void decision_note(struct decision_list *list, struct arena *arena, const char *text);
+/* What the running rule observed; NULL when the list is not complete or there is no room:
+ * then it is counted. */
+struct observation *decision_observe(struct decision_list *list, enum observation_kind kind,
+                                     const char *name);
+
+/* There is no room for another observation. */
+bool decision_is_full(const struct decision_list *list);
 
 #endif

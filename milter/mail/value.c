@@ -12,6 +12,21 @@ struct value value_text(struct arena *arena, const char *bytes, size_t length)
     };
 }
 
+static bool tables_equal(const struct value *left, const struct value *right)
+{
+    if (left->table.count != right->table.count) {
+        return false;
+    }
+    for (size_t i = 0; i < left->table.count; i++) {
+        const struct value_entry *a = &left->table.entries[i];
+        const struct value_entry *b = &right->table.entries[i];
+        if (!value_equal(&a->key, &b->key) || !value_equal(&a->value, &b->value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool value_equal(const struct value *left, const struct value *right)
 {
     if (left->type != right->type) {
@@ -28,10 +43,35 @@ bool value_equal(const struct value *left, const struct value *right)
         return left->text.length == right->text.length &&
                memcmp(left->text.bytes, right->text.bytes, left->text.length) == 0;
     case VALUE_NUMBER:
+        return left->number == right->number;
     case VALUE_TABLE:
-        return false; /* never keys */
+        return tables_equal(left, right);
     }
     return false;
+}
+
+bool value_list_equal(const struct value_list *left, const struct value_list *right)
+{
+    if (left->count != right->count) {
+        return false;
+    }
+    for (size_t i = 0; i < left->count; i++) {
+        if (!value_equal(&left->values[i], &right->values[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool value_is_list(const struct value *table)
+{
+    for (size_t i = 0; i < table->table.count; i++) {
+        const struct value *key = &table->table.entries[i].key;
+        if (key->type != VALUE_INTEGER || key->integer != (int64_t)i + 1) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static struct value_entry *entry_find(const struct value *table, const struct value *key)

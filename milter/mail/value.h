@@ -49,8 +49,20 @@ struct value_entry {
     struct value value;
 };
 
+/* Arguments or results of a call: NIL keeps its place. */
+struct value_list {
+    struct value *values;
+    size_t count;
+};
+
 struct value value_text(struct arena *arena, const char *bytes, size_t length);
-bool value_equal(const struct value *left, const struct value *right); /* no tables */
+
+/* Of tables: the same entries in the same order. */
+bool value_equal(const struct value *left, const struct value *right);
+bool value_list_equal(const struct value_list *left, const struct value_list *right);
+
+/* The keys of the table are 1, 2, 3 and so on, in this order; or it is empty. */
+bool value_is_list(const struct value *table);
 
 /* NULL when the table has no such key. */
 const struct value *value_find(const struct value *table, const struct value *key);

@@ -52,6 +52,7 @@ static bool any_established(const struct quota_client *client)
 
 static void refuse(struct quota_client *client, struct quota_request *question)
 {
+    question->is_refused = true;
     error_set(&question->request.error, ERROR_REMOTE, "quota service %s is away: %s",
               client->breaker.service, client->breaker.reason);
     quota_request_complete(question, false);

@@ -61,6 +61,7 @@ struct quota_request {
      * middle of other questions then. request.start begins it, on the loop thread. */
     void (*done)(struct quota_request *request);
     struct quota_admission *asker; /* for done */
+    bool is_refused; /* failed without a question: the service counts as away */
     bool is_hurried; /* has less time than the service: running out of it proves nothing */
 
     /* Belong to asking.c while the request is under way. */

@@ -519,7 +519,7 @@ const char *ledger_source_name(enum ledger_source source)
     case LEDGER_LEASE:
         return "lease";
     case LEDGER_REFUSAL:
-        return "refusal";
+        return "refusal remembered";
     }
     return "invalid";
 }

@@ -38,13 +38,20 @@ void handle_push(lua_State *L, const char *type, const void *object);
 void *handle_check(lua_State *L, int argument, const char *type);
 const char *handle_field(lua_State *L); /* the key of an __index or __newindex call */
 
+/* For the record, never raising: what an address or recipient of this call is written as,
+ * and the recipient; NULL when the value is something else. */
+const char *handle_text(lua_State *L, int index);
+const struct recipient *handle_recipient(lua_State *L, int index);
+
 void session_push(lua_State *L, struct session *session);
 void message_push(lua_State *L, struct message *message);
 void recipient_push(lua_State *L, struct recipient *recipient);
 void address_push(lua_State *L, const struct address *address);
 void params_push(lua_State *L, const char *const *params);
-/* notes belong to a table in C; arena is where new values of it live. */
-void notes_push(lua_State *L, struct value *notes, struct arena *arena);
+/* notes belong to a table in C; arena is where new values of it live. name is static, like
+ * "message.notes"; of: the recipient whose notes they are, else NULL. */
+void notes_push(lua_State *L, struct value *notes, struct arena *arena, const char *name,
+                const struct recipient *of);
 
 /* The address at argument: a handle, or a text that is parsed. NULL when a text is no
  * address: then the reason is pushed. */
@@ -61,5 +68,9 @@ bool verdict_get(lua_State *L, int index, struct arena *arena, struct verdict *v
  * plain. */
 void value_push(lua_State *L, const struct value *value);
 struct value value_get(lua_State *L, int index, struct arena *arena);
+
+/* For the record, never raising: what is not plain, or too much, is replaced by a text in
+ * brackets, and *is_cut set when that loses something. The value stays as it is. */
+struct value value_describe(lua_State *L, int index, struct arena *arena, bool *is_cut);
 
 #endif

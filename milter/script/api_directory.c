@@ -10,12 +10,14 @@
  *       account_alias (false unless given), login_domain (text)
  * Each gives nil, reason when it cannot tell. address: a handle or a text. */
 #include "base/text.h"
+#include "directory/dms.h"
 #include "directory/ownership.h"
 #include "directory/resolve.h"
-#include "mail/decision.h"
 #include "mail/domain.h"
 #include "script/api.h"
+#include "script/observe.h"
 
+#include <inttypes.h>
 #include <lauxlib.h>
 #include <string.h>
 
@@ -64,6 +66,75 @@ static void expansion_push(lua_State *L, const struct address *address,
     lua_setfield(L, -2, "recipients");
 }
 
+/* Whose answer it is, and which aliases it comes from. */
+enum { EXPLAINED_ALIASES = 8 };
+
+static void explain_alias(struct arena *arena, const struct via_step *step,
+                          const char **aliases, size_t *count)
+{
+    const char *alias =
+        step->line > 0
+            ? arena_format(arena, "%s:%d", dms_match_file(step->match), step->line)
+            : dms_match_file(step->match);
+    for (size_t i = 0; i < *count; i++) {
+        if (strcmp(aliases[i], alias) == 0) {
+            return;
+        }
+    }
+    if (*count < EXPLAINED_ALIASES) {
+        aliases[(*count)++] = alias;
+    }
+}
+
+static const char *join(struct arena *arena, const char *const *texts, size_t count)
+{
+    const char *joined = count > 0 ? texts[0] : NULL;
+    for (size_t i = 1; i < count; i++) {
+        joined = arena_format(arena, "%s, %s", joined, texts[i]);
+    }
+    return joined;
+}
+
+static void explain(struct call *call, const char *remark)
+{
+    if (observe_is_on(call)) {
+        const struct stage_call *stage = call->stage_call;
+        observe_source(call,
+                       arena_format(call->scratch, "snapshot %" PRIu64,
+                                    snapshot_generation(stage->snapshot)),
+                       remark);
+    }
+}
+
+static void explain_expansion(struct call *call, const struct expansion *expansion)
+{
+    const char *aliases[EXPLAINED_ALIASES];
+    size_t count = 0;
+    if (!observe_is_on(call)) {
+        return;
+    }
+    for (size_t i = 0; i < expansion->recipient_count; i++) {
+        const struct expanded_recipient *recipient = &expansion->recipients[i];
+        for (size_t j = 0; j < recipient->via_count && count < EXPLAINED_ALIASES; j++) {
+            explain_alias(call->scratch, &recipient->via[j], aliases, &count);
+        }
+    }
+    explain(call, join(call->scratch, aliases, count));
+}
+
+static void explain_ownership(struct call *call, const struct ownership *ownership)
+{
+    const char *aliases[EXPLAINED_ALIASES];
+    size_t count = 0;
+    if (!observe_is_on(call)) {
+        return;
+    }
+    for (size_t i = 0; i < ownership->path_count && count < EXPLAINED_ALIASES; i++) {
+        explain_alias(call->scratch, &ownership->path[i], aliases, &count);
+    }
+    explain(call, join(call->scratch, aliases, count));
+}
+
 /* nil, reason: the reason is on top of the stack. */
 static int cannot_tell(lua_State *L)
 {
@@ -79,8 +150,10 @@ static int directory_resolve(lua_State *L)
     if (address == NULL) {
         return cannot_tell(L);
     }
-    expansion_push(L, address,
-                   resolve_address(call->scratch, address, call->stage_call->snapshot));
+    const struct expansion *expansion =
+        resolve_address(call->scratch, address, call->stage_call->snapshot);
+    explain_expansion(call, expansion);
+    expansion_push(L, address, expansion);
     return 1;
 }
 
@@ -88,6 +161,7 @@ static struct answer ask(lua_State *L, enum question_kind kind, const char *key)
 {
     struct call *call = api_call(L);
     struct question question = {.kind = kind, .key = key};
+    explain(call, NULL);
     return snapshot_answer(call->stage_call->snapshot, &question, call->scratch);
 }
 
@@ -163,19 +237,6 @@ static const char *login_check(lua_State *L)
     return strlen(login) == length ? login : "";
 }
 
-/* Explain shows how each answer came about. */
-static void note(const struct call *call, const struct ownership *ownership)
-{
-    static const char *const names[] = {"owned", "not owned", "cannot tell"};
-    const struct stage_call *stage = call->stage_call;
-    if (stage->decisions->complete) {
-        decision_note(stage->decisions, stage->arena,
-                      arena_format(stage->arena, "%s: %s", names[ownership->kind],
-                                   ownership->kind == ANSWER_FOUND ? ownership->proof
-                                                                   : ownership->reason));
-    }
-}
-
 static int directory_owns(lua_State *L)
 {
     struct call *call = api_call(L);
@@ -194,13 +255,11 @@ static int directory_owns(lua_State *L)
     };
     const struct address *address = address_check(L, 2);
     if (address == NULL) {
-        note(call,
-             &(struct ownership){.kind = ANSWER_FAILED, .reason = lua_tostring(L, -1)});
         return cannot_tell(L);
     }
     struct ownership ownership =
         ownership_find(call->scratch, login, address, call->stage_call->snapshot, &options);
-    note(call, &ownership);
+    explain_ownership(call, &ownership);
     switch (ownership.kind) {
     case ANSWER_FAILED:
         lua_pushstring(L, ownership.reason);
@@ -227,6 +286,5 @@ void api_directory_open(lua_State *L)
         {"owns", directory_owns},
         {NULL, NULL},
     };
-    luaL_newlib(L, functions);
-    lua_setfield(L, -2, "directory");
+    observe_library(L, "directory", functions);
 }

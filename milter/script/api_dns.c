@@ -6,56 +6,17 @@
  * All may wait. The list is empty when there is no such name or record; nil, reason when
  * the DNS cannot tell, or nobody can have such a name. */
 #include "base/counter.h"
-#include "base/text.h"
 #include "io/dns.h"
-#include "mail/decision.h"
 #include "mail/domain.h"
 #include "script/api.h"
 #include "script/await.h"
+#include "script/observe.h"
 
 #include <lauxlib.h>
 #include <string.h>
 
-enum { NOTE_RECORDS = 8, NOTE_BYTES = 100 };
-
-static const char *describe(struct arena *arena, const struct dns_request *request)
+static int cannot_tell(lua_State *L, const struct error *error)
 {
-    const struct dns_answer *answer = &request->answer;
-    const char *text = answer->count == 0 ? "none" : "";
-    for (size_t i = 0; i < answer->count && i < NOTE_RECORDS; i++) {
-        const struct dns_record *record = &answer->records[i];
-        const char *bytes = text_printable(arena, record->bytes, NOTE_BYTES);
-        if (request->type == DNS_MX) {
-            bytes = arena_format(arena, "%d %s", record->preference, bytes);
-        }
-        text = arena_format(arena, "%s%s%s", text, i > 0 ? ", " : "", bytes);
-    }
-    if (answer->count > NOTE_RECORDS) {
-        text = arena_format(arena, "%s and %zu more", text, answer->count - NOTE_RECORDS);
-    }
-    return text;
-}
-
-/* Explain shows what was asked and answered. */
-static void note(const struct call *call, const struct dns_request *request,
-                 const struct error *error)
-{
-    const struct stage_call *stage = call->stage_call;
-    if (!stage->decisions->complete) {
-        return;
-    }
-    const char *text =
-        error != NULL
-            ? arena_format(stage->arena, "cannot tell: %s", error->text)
-            : arena_format(stage->arena, "dns.%s %s: %s", dns_type_name(request->type),
-                           request->name, describe(stage->arena, request));
-    decision_note(stage->decisions, stage->arena, text);
-}
-
-static int cannot_tell(lua_State *L, const struct call *call,
-                       const struct dns_request *request, const struct error *error)
-{
-    note(call, request, error);
     lua_pushnil(L);
     lua_pushstring(L, error->text);
     return 2;
@@ -64,13 +25,11 @@ static int cannot_tell(lua_State *L, const struct call *call,
 static int on_answer(lua_State *L, int status, lua_KContext context)
 {
     (void)status;
-    struct call *call = api_call(L);
     const struct dns_request *request = lua_touserdata(L, (int)context);
     if (!request->request.ok) {
         counter_add(COUNTER_DNS_FAILED, 1);
-        return cannot_tell(L, call, request, &request->request.error);
+        return cannot_tell(L, &request->request.error);
     }
-    note(call, request, NULL);
     lua_createtable(L, (int)request->answer.count, 0);
     for (size_t i = 0; i < request->answer.count; i++) {
         const struct dns_record *record = &request->answer.records[i];
@@ -110,11 +69,12 @@ static int ask(lua_State *L, enum dns_type type)
     struct dns_question question = {.type = type};
     question.name = luaL_checklstring(L, 1, &question.length);
     lua_settop(L, 1);
+    observe_source(call, "dns", NULL);
     use_a_labels(call, &question);
     struct error error;
     struct dns_request *request = lua_newuserdatauv(L, sizeof *request, 0);
     if (!dns_request_init(request, call->services->dns, &question, call->scratch, &error)) {
-        return cannot_tell(L, call, request, &error);
+        return cannot_tell(L, &error);
     }
     request->request.timeout_ms = await_timeout_ms(call, call->services->dns_timeout_ms);
     return await_request(L, &request->request, 2, on_answer);
@@ -151,6 +111,5 @@ void api_dns_open(lua_State *L)
         {"a", dns_a},   {"aaaa", dns_aaaa}, {"ptr", dns_ptr},
         {"mx", dns_mx}, {"txt", dns_txt},   {NULL, NULL},
     };
-    luaL_newlib(L, functions);
-    lua_setfield(L, -2, "dns");
+    observe_library(L, "dns", functions);
 }

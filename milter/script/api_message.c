@@ -22,6 +22,7 @@
 #include "mail/domain.h"
 #include "mail/unicode.h"
 #include "script/api.h"
+#include "script/observe.h"
 
 #include "base/text.h"
 
@@ -332,24 +333,36 @@ static void size_push(lua_State *L, int64_t bytes)
     }
 }
 
+static bool method_push(lua_State *L, const char *field)
+{
+    static const struct {
+        enum observation_kind kind;
+        luaL_Reg method;
+    } methods[] = {
+        {OBSERVATION_INPUT, {"header", message_header}},
+        {OBSERVATION_INPUT, {"header_addresses", message_header_addresses}},
+        {OBSERVATION_EDIT, {"add_header", message_add_header}},
+        {OBSERVATION_EDIT, {"set_header", message_set_header}},
+        {OBSERVATION_EDIT, {"delete_header", message_delete_header}},
+        {OBSERVATION_EDIT, {"set_sender", message_set_sender}},
+        {OBSERVATION_EDIT, {"add_recipient", message_add_recipient_edit}},
+    };
+
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (strcmp(field, methods[i].method.name) == 0) {
+            observe_method(L, methods[i].kind, "message", &methods[i].method);
+            return true;
+        }
+    }
+    return false;
+}
+
 static int message_index(lua_State *L)
 {
-    static const luaL_Reg methods[] = {
-        {"header", message_header},
-        {"header_addresses", message_header_addresses},
-        {"add_header", message_add_header},
-        {"set_header", message_set_header},
-        {"delete_header", message_delete_header},
-        {"set_sender", message_set_sender},
-        {"add_recipient", message_add_recipient_edit},
-    };
     struct message *message = message_check(L);
     const char *field = handle_field(L);
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-        if (strcmp(field, methods[i].name) == 0) {
-            lua_pushcfunction(L, methods[i].func);
-            return 1;
-        }
+    if (method_push(L, field)) {
+        return 1;
     }
     if (strcmp(field, "sender") == 0) {
         address_push(L, &message->sender);
@@ -365,10 +378,11 @@ static int message_index(lua_State *L)
     } else if (strcmp(field, "recipients") == 0) {
         recipients_push(L, message);
     } else if (strcmp(field, "notes") == 0) {
-        notes_push(L, &message->notes, message->arena);
+        notes_push(L, &message->notes, message->arena, "message.notes", NULL);
     } else {
         return luaL_error(L, "a message has no field \"%s\"", field);
     }
+    observe_field(L, OBSERVATION_INPUT, "message", field, NULL);
     return 1;
 }
 

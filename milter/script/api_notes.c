@@ -3,8 +3,11 @@
  * kept is a copy: changing a table that was read from notes changes nothing until it is
  * assigned again. */
 #include "script/api.h"
+#include "script/observe.h"
 
+#include <inttypes.h>
 #include <lauxlib.h>
+#include <stdio.h>
 
 static const char *const TYPE = "foregate.notes";
 
@@ -15,7 +18,22 @@ enum { SESSION_ARENA_BYTES = 16 << 20 };
 struct notes {
     struct value *table;
     struct arena *arena;
+    const char *name;
+    const struct recipient *of;
 };
+
+/* The value is on top of the stack. */
+static void observe(lua_State *L, enum observation_kind kind, const struct notes *notes,
+                    const struct value *key)
+{
+    if (key->type == VALUE_INTEGER) {
+        char number[24];
+        snprintf(number, sizeof number, "%" PRId64, key->integer);
+        observe_field(L, kind, notes->name, number, notes->of);
+    } else if (key->type == VALUE_TEXT) {
+        observe_field(L, kind, notes->name, key->text.bytes, notes->of);
+    }
+}
 
 static int notes_index(lua_State *L)
 {
@@ -28,6 +46,7 @@ static int notes_index(lua_State *L)
     } else {
         value_push(L, value);
     }
+    observe(L, OBSERVATION_INPUT, notes, &key);
     return 1;
 }
 
@@ -43,13 +62,16 @@ static int notes_newindex(lua_State *L)
     }
     struct value key = value_get(L, 2, notes->arena);
     value_set(notes->arena, notes->table, key, value_get(L, 3, notes->arena));
+    lua_settop(L, 3);
+    observe(L, OBSERVATION_NOTE, notes, &key);
     return 0;
 }
 
-void notes_push(lua_State *L, struct value *notes, struct arena *arena)
+void notes_push(lua_State *L, struct value *notes, struct arena *arena, const char *name,
+                const struct recipient *of)
 {
     struct notes *object = arena_alloc(api_call(L)->scratch, sizeof *object);
-    *object = (struct notes){.table = notes, .arena = arena};
+    *object = (struct notes){.table = notes, .arena = arena, .name = name, .of = of};
     handle_push(L, TYPE, object);
 }
 

@@ -8,11 +8,11 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "directory/snapshot.h"
-#include "mail/decision.h"
 #include "quota/admission.h"
 #include "quota/holds.h"
 #include "script/api.h"
 #include "script/await.h"
+#include "script/observe.h"
 
 #include <inttypes.h>
 #include <lauxlib.h>
@@ -26,27 +26,23 @@ struct check {
     struct ledger_hold brief;         /* where there is no message to hold it */
 };
 
-/* Explain shows how each answer came about. */
-static void note(const struct call *call, const struct quota_admission *admission,
-                 const char *outcome)
+static void explain(struct call *call, const char *source,
+                    const struct quota_admission *admission)
 {
-    const struct stage_call *stage = call->stage_call;
     const struct ledger_claim *claim = &admission->claim;
-    if (stage->decisions->complete) {
-        decision_note(stage->decisions, stage->arena,
-                      arena_format(stage->arena,
-                                   "%s %s: %s, %" PRId64 " bytes wanted, %" PRId64
-                                   " on their way, lease %" PRId64 ", %d questions",
-                                   claim->mailbox, outcome,
-                                   ledger_source_name(claim->source),
-                                   claim->own_bytes + claim->bytes, claim->under_way_bytes,
-                                   claim->lease_bytes, admission->question_count));
+    if (observe_is_on(call)) {
+        observe_source(call, source,
+                       arena_format(call->scratch,
+                                    "%" PRId64 " bytes wanted, %" PRId64
+                                    " on their way, lease %" PRId64 ", %d questions",
+                                    claim->own_bytes + claim->bytes, claim->under_way_bytes,
+                                    claim->lease_bytes, admission->question_count));
     }
 }
 
-static int answer(lua_State *L, const struct call *call, struct quota_admission *admission)
+static int answer(lua_State *L, struct call *call, struct quota_admission *admission)
 {
-    note(call, admission, ledger_outcome_name(admission->outcome));
+    explain(call, ledger_source_name(admission->claim.source), admission);
     switch (admission->outcome) {
     case LEDGER_FITS:
         if (call->stage_call->message == NULL) {
@@ -79,7 +75,7 @@ static int on_answer(lua_State *L, int status, lua_KContext context)
     struct quota_admission *admission = lua_touserdata(L, (int)context);
     if (!admission->request.ok) {
         counter_add(COUNTER_QUOTA_FAILED, 1);
-        note(call, admission, "cannot tell");
+        explain(call, admission->question.is_refused ? "breaker" : "asked", admission);
         lua_pushnil(L);
         lua_pushstring(L, admission->request.error.text);
         return 2;
@@ -129,6 +125,7 @@ static int quota_check(lua_State *L)
     bytes = bytes < most_bytes ? bytes : most_bytes;
     struct ledger_claim claim = claim_of(call, mailbox, bytes);
     if (claim.bytes == 0) {
+        observe_source(call, "held", NULL);
         lua_pushliteral(L, "fits"); /* and is held already */
         return 1;
     }
@@ -151,6 +148,5 @@ static int quota_check(lua_State *L)
 void api_quota_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"check", quota_check}, {NULL, NULL}};
-    luaL_newlib(L, functions);
-    lua_setfield(L, -2, "quota");
+    observe_library(L, "quota", functions);
 }

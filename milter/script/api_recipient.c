@@ -9,6 +9,7 @@
  *   recipient:drop(reason)   deliver to nobody in its place; the other recipients stay */
 #include "directory/envelope.h"
 #include "script/api.h"
+#include "script/observe.h"
 
 #include <lauxlib.h>
 #include <string.h>
@@ -94,6 +95,8 @@ static const char *state_text(const struct recipient *recipient)
 
 static int recipient_index(lua_State *L)
 {
+    static const luaL_Reg replace = {"replace", recipient_replace};
+    static const luaL_Reg drop = {"drop", recipient_drop};
     struct recipient *recipient = handle_check(L, 1, TYPE);
     const char *field = handle_field(L);
     if (strcmp(field, "address") == 0) {
@@ -107,14 +110,16 @@ static int recipient_index(lua_State *L)
     } else if (strcmp(field, "state") == 0) {
         lua_pushstring(L, state_text(recipient));
     } else if (strcmp(field, "notes") == 0) {
-        notes_push(L, &recipient->notes, api_call(L)->stage_call->message->arena);
+        notes_push(L, &recipient->notes, api_call(L)->stage_call->message->arena,
+                   "recipient.notes", recipient);
     } else if (strcmp(field, "replace") == 0) {
-        lua_pushcfunction(L, recipient_replace);
+        observe_method(L, OBSERVATION_EDIT, "recipient", &replace);
     } else if (strcmp(field, "drop") == 0) {
-        lua_pushcfunction(L, recipient_drop);
+        observe_method(L, OBSERVATION_EDIT, "recipient", &drop);
     } else {
         return luaL_error(L, "a recipient has no field \"%s\"", field);
     }
+    observe_field(L, OBSERVATION_INPUT, "recipient", field, recipient);
     return 1;
 }
 
@@ -131,6 +136,8 @@ static int recipient_newindex(lua_State *L)
     if (!api_call(L)->rule->shadow || recipient->expansion.type == VALUE_NIL) {
         recipient->expansion = expansion;
     }
+    lua_settop(L, 3);
+    observe_field(L, OBSERVATION_NOTE, "recipient", field, recipient);
     return 0;
 }
 

@@ -9,6 +9,7 @@
  *   notes                             plain values, as long as the session */
 #include "base/network.h"
 #include "script/api.h"
+#include "script/observe.h"
 
 #include <lauxlib.h>
 #include <string.h>
@@ -40,10 +41,9 @@ static int session_in_networks(lua_State *L)
     return 1;
 }
 
-static int session_index(lua_State *L)
+static void field_push(lua_State *L, struct session *session, const char *field)
 {
-    struct session *session = handle_check(L, 1, TYPE);
-    const char *field = handle_field(L);
+    static const luaL_Reg in_networks = {"in_networks", session_in_networks};
 
     const struct {
         const char *name, *value;
@@ -57,7 +57,7 @@ static int session_index(lua_State *L)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (strcmp(field, texts[i].name) == 0) {
             lua_pushstring(L, texts[i].value); /* nil for NULL */
-            return 1;
+            return;
         }
     }
     if (strcmp(field, "trusted") == 0) {
@@ -67,12 +67,20 @@ static int session_index(lua_State *L)
     } else if (strcmp(field, "tls") == 0) {
         tls_push(L, session);
     } else if (strcmp(field, "in_networks") == 0) {
-        lua_pushcfunction(L, session_in_networks);
+        observe_method(L, OBSERVATION_INPUT, "session", &in_networks);
     } else if (strcmp(field, "notes") == 0) {
-        notes_push(L, &session->notes, session->arena);
+        notes_push(L, &session->notes, session->arena, "session.notes", NULL);
     } else {
-        return luaL_error(L, "a session has no field \"%s\"", field);
+        luaL_error(L, "a session has no field \"%s\"", field);
     }
+}
+
+static int session_index(lua_State *L)
+{
+    struct session *session = handle_check(L, 1, TYPE);
+    const char *field = handle_field(L);
+    field_push(L, session, field);
+    observe_field(L, OBSERVATION_INPUT, "session", field, NULL);
     return 1;
 }
 

@@ -2,6 +2,7 @@
 #include "script/await.h"
 
 #include "base/clock.h"
+#include "script/observe.h"
 
 #include <lauxlib.h>
 #include <string.h>
@@ -19,6 +20,9 @@ struct await {
 struct single_await {
     struct await await;
     struct request *request;
+    lua_KContext context;
+    lua_KFunction continuation;
+    struct observation *observation; /* of the function that waits */
 };
 
 /* State of one all{}: a userdata. Children are anchored in its user value. */
@@ -42,6 +46,13 @@ int await_timeout_ms(const struct call *call, int limit_ms)
     return left < limit_ms ? (int)left : limit_ms;
 }
 
+static int on_wake(lua_State *L, int status, lua_KContext context)
+{
+    const struct single_await *single = lua_touserdata(L, (int)context);
+    call_of(L)->observation = single->observation;
+    return observe_results(L, single->continuation(L, status, single->context));
+}
+
 int await_request(lua_State *L, struct request *request, lua_KContext context,
                   lua_KFunction continuation)
 {
@@ -51,11 +62,18 @@ int await_request(lua_State *L, struct request *request, lua_KContext context,
                "file is loaded)");
     }
     struct single_await *single = lua_newuserdatauv(L, sizeof *single, 0);
-    single->request = request;
-    single->await = (struct await){.requests = &single->request, .count = 1};
+    *single = (struct single_await){
+        .await = {.requests = &single->request, .count = 1},
+        .request = request,
+        .context = context,
+        .continuation = continuation,
+        .observation = call_of(L)->observation,
+    };
+    call_of(L)->observation = NULL; /* others run meanwhile */
     /* The userdata stays on the stack below the yielded value, which anchors it. */
+    int place = lua_gettop(L);
     lua_pushlightuserdata(L, &single->await);
-    return lua_yieldk(L, 1, context, continuation);
+    return lua_yieldk(L, 1, place, on_wake);
 }
 
 /* One step of a child: runs it to its end or to its next wait. True: it waits. */

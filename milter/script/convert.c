@@ -9,12 +9,28 @@
 
 enum { VALUE_DEPTH = 8, VALUE_ENTRIES = 20000, VALUE_BYTES = 8 << 20 };
 
+/* Of what is kept for the record only. */
+enum { DESCRIBED_ENTRIES = 10000, DESCRIBED_BYTES = 1 << 20 };
+
 /* What is left of the limits while a value is copied: copies are outside of the state's
  * memory cap, and one text may stand in it many times. */
 struct budget {
     int entries;
     size_t bytes;
+    bool describes; /* nothing raises: a text stands for what cannot be copied */
+    bool is_cut;
 };
+
+/* What stands for a value that cannot be kept, or the error. */
+static struct value refuse(lua_State *L, struct arena *arena, struct budget *budget,
+                           const char *reason, const char *instead)
+{
+    if (!budget->describes) {
+        luaL_error(L, "%s", reason);
+    }
+    budget->is_cut = true;
+    return value_text(arena, instead, strlen(instead));
+}
 
 static void push(lua_State *L, const struct value *value)
 {
@@ -73,15 +89,19 @@ static struct value get_table(lua_State *L, int index, struct arena *arena, int 
                               struct budget *budget)
 {
     if (depth == 0) {
-        luaL_error(L, "a value to keep is nested too deeply, or contains itself");
+        return refuse(L, arena, budget,
+                      "a value to keep is nested too deeply, or contains itself",
+                      "(nested too deeply)");
     }
     size_t count = 0;
     for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
         count++;
     }
-    if ((budget->entries -= (int)count) < 0) {
-        luaL_error(L, "a value to keep has too many entries");
+    if ((size_t)budget->entries < count) {
+        return refuse(L, arena, budget, "a value to keep has too many entries",
+                      "(too many entries)");
     }
+    budget->entries -= (int)count;
     struct value table = {.type = VALUE_TABLE};
     table.table.entries = arena_array(arena, count, sizeof *table.table.entries);
     table.table.size = count;
@@ -94,10 +114,30 @@ static struct value get_table(lua_State *L, int index, struct arena *arena, int 
     return table;
 }
 
+/* Not plain. */
+static struct value get_other(lua_State *L, int index, struct arena *arena,
+                              struct budget *budget)
+{
+    const char *type = luaL_typename(L, index);
+    if (!budget->describes) {
+        luaL_error(
+            L,
+            "a %s cannot be kept: only plain values (text, number, boolean, tables of "
+            "them)",
+            type);
+    }
+    const char *text = handle_text(L, index);
+    text = text != NULL ? text : arena_format(arena, "(%s)", type);
+    return value_text(arena, text, strlen(text));
+}
+
 static struct value get(lua_State *L, int index, struct arena *arena, int depth,
                         struct budget *budget)
 {
-    luaL_checkstack(L, 6, "value is nested too deeply");
+    if (!lua_checkstack(L, 6)) {
+        return refuse(L, arena, budget, "value is nested too deeply",
+                      "(nested too deeply)");
+    }
     switch (lua_type(L, index)) {
     case LUA_TNIL:
         return (struct value){.type = VALUE_NIL};
@@ -113,7 +153,7 @@ static struct value get(lua_State *L, int index, struct arena *arena, int depth,
         size_t length;
         const char *bytes = lua_tolstring(L, index, &length);
         if (length > budget->bytes) {
-            luaL_error(L, "a value to keep is too large");
+            return refuse(L, arena, budget, "a value to keep is too large", "(too large)");
         }
         budget->bytes -= length;
         return value_text(arena, bytes, length);
@@ -122,12 +162,7 @@ static struct value get(lua_State *L, int index, struct arena *arena, int depth,
         bounded_thaw(L, index);
         return get_table(L, index, arena, depth, budget);
     default:
-        luaL_error(
-            L,
-            "a %s cannot be kept: only plain values (text, number, boolean, tables of "
-            "them)",
-            luaL_typename(L, index));
-        return (struct value){.type = VALUE_NIL};
+        return get_other(L, index, arena, budget);
     }
 }
 
@@ -135,4 +170,20 @@ struct value value_get(lua_State *L, int index, struct arena *arena)
 {
     struct budget budget = {.entries = VALUE_ENTRIES, .bytes = VALUE_BYTES};
     return get(L, lua_absindex(L, index), arena, VALUE_DEPTH, &budget);
+}
+
+struct value value_describe(lua_State *L, int index, struct arena *arena, bool *is_cut)
+{
+    struct budget budget = {
+        .entries = DESCRIBED_ENTRIES, .bytes = DESCRIBED_BYTES, .describes = true};
+    index = lua_absindex(L, index);
+    if (!lua_checkstack(L, 1)) {
+        *is_cut = true;
+        return (struct value){.type = VALUE_NIL};
+    }
+    lua_pushvalue(L, index); /* a frozen table is thawed in its place */
+    struct value value = get(L, lua_gettop(L), arena, VALUE_DEPTH, &budget);
+    lua_pop(L, 1);
+    *is_cut = *is_cut || budget.is_cut;
+    return value;
 }

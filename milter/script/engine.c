@@ -258,16 +258,18 @@ static void record(struct stage_call *stage, const struct call *call,
     if (!decided && !stage->decisions->complete) {
         return;
     }
-    struct decision *decision = decision_add(stage->decisions, stage->arena);
+    struct decision *decision = decision_add(stage->decisions);
     decision->stage = stage_name(stage->stage);
     decision->recipient =
         stage->recipient != NULL ? stage->recipient->address.external : NULL;
-    decision->rule = arena_copy(stage->arena, call->rule->name);
+    decision->rule = arena_copy(stage->decisions->arena, call->rule->name);
     decision->verdict = *verdict;
     decision->shadow = call->rule->shadow;
     decision->error =
-        error->kind != ERROR_NONE ? arena_copy(stage->arena, error->text) : NULL;
+        error->kind != ERROR_NONE ? arena_copy(stage->decisions->arena, error->text) : NULL;
     decision->elapsed_ms = ms;
+    decision->generation = call->generation;
+    decision->snapshot = snapshot_generation(stage->snapshot);
     decision->verdict.rule = decision->rule;
     if (verdict->kind != VERDICT_CONTINUE && verdict->kind != VERDICT_SKIP) {
         log_decision(stage, decision);
@@ -287,6 +289,7 @@ static bool decide(struct call *call, size_t rule)
     call->refused_bytes = 0;
     call->memory_failures = 0;
     call->log_lines = 0;
+    call->observation = NULL;
     struct verdict verdict;
     struct error error = {0};
     if (!run_rule(call, rule, &verdict, &error)) {
@@ -319,6 +322,7 @@ void engine_call(struct generation *generation, struct stage_call *stage)
         .stage_call = stage,
         .services = generation->services,
         .state = state_enter(generation),
+        .generation = generation->number,
         .scratch = arena_new(),
         .deadline_ms = clock_monotonic_ms() +
                        (is_long ? generation->message_ms : generation->command_ms),

@@ -43,7 +43,20 @@ struct services {
     int quota_timeout_ms;   /* for one answer */
     int64_t quota_overhead; /* bytes that a message gains on its way to a mailbox */
     struct dns_client *dns;
-    int dns_timeout_ms; /* for one answer */
+    int dns_timeout_ms;          /* for one answer */
+    const struct replay *replay; /* NULL: the functions are called */
+};
+
+struct stage_call;
+
+/* Answers of an earlier run, given again to rules in place of calling directory.*, quota.*
+ * and dns.*. */
+struct replay {
+    /* True: results, plain values that live until the next call, are what the function
+     * returned then. False: it is called. Worker thread, with a state locked. */
+    bool (*find)(void *context, const struct stage_call *stage, const char *name,
+                 const struct value_list *arguments, struct value_list *results);
+    void *context;
 };
 
 struct generation;

@@ -75,6 +75,28 @@ void *handle_check(lua_State *L, int argument, const char *type)
     return pointer.object;
 }
 
+static const void *object_find(lua_State *L, int index, const char *type)
+{
+    const struct handle *handle = luaL_testudata(L, index, type);
+    const struct call *call = call_of(L);
+    bool is_valid = handle != NULL && call != NULL && call->id == handle->call_id;
+    return is_valid ? handle->object : NULL;
+}
+
+const char *handle_text(lua_State *L, int index)
+{
+    const struct address *address = object_find(L, index, "foregate.address");
+    const struct recipient *recipient = handle_recipient(L, index);
+    return address != NULL     ? address->external
+           : recipient != NULL ? recipient->address.external
+                               : NULL;
+}
+
+const struct recipient *handle_recipient(lua_State *L, int index)
+{
+    return object_find(L, index, "foregate.recipient");
+}
+
 const char *handle_field(lua_State *L)
 {
     return luaL_checkstring(L, 2);

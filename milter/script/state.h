@@ -51,6 +51,7 @@ struct call {
     const struct services *services;
     struct state *state;
     const struct rule *rule;
+    uint64_t generation;   /* its number */
     struct arena *scratch; /* dies with the call */
     int64_t instructions_left;
     int64_t charged;      /* by functions, since the last look for that */
@@ -62,6 +63,7 @@ struct call {
     int memory_failures;
     lua_State *running;
     int log_lines;
+    struct observation *observation; /* of the function that runs; NULL: not observed */
 };
 
 struct state *state_new(size_t memory_limit, const char *library_path, struct error *error);

@@ -258,24 +258,14 @@ def commands(text):
 
 
 def matches(want, got):
-    """`...` is any text; on a line of its own, any lines. Lines of a record have no order among themselves."""
-    def sorted_details(text):
-        out, details = [], []
-        for line in [*text.rstrip("\n").split("\n"), ""]:
-            if line.startswith(" " * 8):
-                details.append(line)
-            else:
-                out += [*sorted(details), line]
-                details = []
-        return "\n".join(out[:-1])
-
+    """`...` is any text; on a line of its own, any lines."""
     pattern = ""
-    for line in sorted_details(want).split("\n"):
+    for line in want.rstrip("\n").split("\n"):
         if line == "...":
             pattern += r"(?:[^\n]*\n)*"
         else:
             pattern += "[^\n]*".join(re.escape(part) for part in line.split("...")) + r"\n"
-    return re.fullmatch(pattern, sorted_details(got) + "\n") is not None
+    return re.fullmatch(pattern, got.rstrip("\n") + "\n") is not None
 
 
 def default_of(cell):

@@ -381,17 +381,22 @@ def place():
 def explain():
     dns.answers["shown.example", "mx"] = [(10, "mail.example"), (20, b"\x1b]0;x\x07.example")]
     dns.answers["lost.example", "a"] = Rcode(fake_dns.SERVFAIL)
-    notes = []
+    answers = []
     dns.answers["still.example", "a"] = SILENCE  # c-ares still waits when all is torn down
     for name in ("mx shown.example", "a lost.example", "a a..b", "a still.example"):
         result = subprocess.run([BINARY, "-c", str(program.config), "explain", "--json", "--from", "a@ext.test", "--rcpt",
                                  f'"{name}"@example.com'], capture_output=True, text=True, timeout=60, check=False)
         equal("refused", (result.returncode, result.stderr), (1, ""))
-        notes += [note for event in json.loads(result.stdout)["events"] for note in event.get("notes", [])]
-    equal("notes", notes[:2], ["dns.mx shown.example: 10 mail.example, 20 ?]0;x?.example",
-                               "cannot tell: dns.a lost.example: the server fails (SERVFAIL)"])
-    holds("a bad name", notes[2].startswith("cannot tell: dns.a: no name"), notes)
-    equal("silence", notes[3], f"cannot tell: dns.a still.example: no answer within {TIMEOUT * 1000:.0f} ms")
+        answers += [answer for event in json.loads(result.stdout)["events"] for answer in event["answers"]]
+    equal("functions", [answer["name"] for answer in answers], ["dns.mx", "dns.a", "dns.a", "dns.a"])
+    equal("sources", {answer["source"] for answer in answers}, {"dns"})
+    equal("a list", answers[0]["results"], [[{"host": "mail.example", "preference": 10},
+                                             {"host": "\x1b]0;x\x07.example", "preference": 20}]])
+    equal("cannot tell", answers[1]["results"], [None, "dns.a lost.example: the server fails (SERVFAIL)"])
+    holds("a bad name", answers[2]["results"][1].startswith("dns.a: no name"), answers)
+    equal("silence", answers[3]["results"],
+          [None, f"dns.a still.example: no answer within {TIMEOUT * 1000:.0f} ms"])
+    holds("and how long it took", answers[3]["ms"] > TIMEOUT * 900, answers[3])
 
 
 @case("questions are counted")

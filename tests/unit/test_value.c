@@ -37,9 +37,59 @@ static void test_equal(void **unused)
         }
     }
     const struct value number = {.type = VALUE_NUMBER, .number = 1.5};
-    const struct value table = {.type = VALUE_TABLE};
-    assert_false(value_equal(&number, &number));
-    assert_false(value_equal(&table, &table));
+    const struct value other = {.type = VALUE_NUMBER, .number = 2.5};
+    assert_true(value_equal(&number, &number));
+    assert_false(value_equal(&number, &other));
+    arena_free(&arena);
+}
+
+static struct value table_of(struct arena *arena, const char *key, struct value content)
+{
+    struct value table = {.type = VALUE_TABLE};
+    value_set(arena, &table, value_text(arena, key, strlen(key)), content);
+    return table;
+}
+
+static void test_tables_equal(void **unused)
+{
+    (void)unused;
+    struct arena *arena = arena_new();
+    struct value tables[] = {
+        {.type = VALUE_TABLE},
+        table_of(arena, "a", integer(1)),
+        table_of(arena, "a", integer(2)),
+        table_of(arena, "b", integer(1)),
+        table_of(arena, "a", table_of(arena, "a", integer(1))),
+        table_of(arena, "a", table_of(arena, "a", integer(2))),
+    };
+    size_t count = sizeof tables / sizeof tables[0];
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < count; j++) {
+            assert_int_equal(value_equal(&tables[i], &tables[j]), i == j);
+            const struct value_list left = {.values = &tables[i], .count = 1};
+            const struct value_list right = {.values = &tables[j], .count = 1};
+            assert_int_equal(value_list_equal(&left, &right), i == j);
+        }
+    }
+    const struct value_list none = {0};
+    const struct value_list one = {.values = tables, .count = 1};
+    assert_false(value_list_equal(&none, &one));
+    arena_free(&arena);
+}
+
+static void test_lists(void **unused)
+{
+    (void)unused;
+    struct arena *arena = arena_new();
+    struct value list = {.type = VALUE_TABLE};
+    assert_true(value_is_list(&list));
+    value_set(arena, &list, integer(1), integer(7));
+    value_set(arena, &list, integer(2), integer(7));
+    assert_true(value_is_list(&list));
+    value_set(arena, &list, integer(4), integer(7));
+    assert_false(value_is_list(&list));
+    const struct value named = table_of(arena, "a", integer(1));
+    assert_false(value_is_list(&named));
     arena_free(&arena);
 }
 
@@ -95,8 +145,8 @@ static void test_set_and_find(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_equal),
-        cmocka_unit_test(test_text_is_a_copy),
+        cmocka_unit_test(test_equal),        cmocka_unit_test(test_tables_equal),
+        cmocka_unit_test(test_lists),        cmocka_unit_test(test_text_is_a_copy),
         cmocka_unit_test(test_set_and_find),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

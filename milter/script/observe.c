@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+#include "script/observe.h"
+
+#include "base/text.h"
+#include "script/api.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { NAME_BYTES = 128, UPVALUE_FUNCTION = 1, UPVALUE_NAME, UPVALUE_KIND };
+
+static struct decision_list *decisions_of(const struct call *call)
+{
+    return call != NULL && call->stage_call != NULL ? call->stage_call->decisions : NULL;
+}
+
+static bool is_recorded(const struct call *call)
+{
+    const struct decision_list *decisions = decisions_of(call);
+    return decisions != NULL && decisions->complete;
+}
+
+static double elapsed_ms(const struct timespec *since)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - since->tv_sec) * 1e3 +
+           (double)(now.tv_nsec - since->tv_nsec) / 1e6;
+}
+
+/* Count values from the stack index first on. */
+static struct value_list values_get(lua_State *L, int first, int count, struct arena *arena,
+                                    bool *is_cut)
+{
+    struct value_list list = {.count = (size_t)count};
+    list.values = arena_array(arena, list.count, sizeof *list.values);
+    for (int i = 0; i < count; i++) {
+        list.values[i] = value_describe(L, first + i, arena, is_cut);
+    }
+    return list;
+}
+
+static const struct recipient *other_recipient(const struct call *call,
+                                               const struct recipient *of)
+{
+    return of != NULL && of != call->stage_call->recipient ? of : NULL;
+}
+
+/* Of a field or method of another recipient than the one that is judged, the first argument
+ * says which. */
+static struct value_list prepend_recipient(const struct value_list *list,
+                                           const struct recipient *of, struct arena *arena)
+{
+    struct value_list longer = {.count = list->count + 1};
+    longer.values = arena_array(arena, longer.count, sizeof *longer.values);
+    const char *text = of->address.external;
+    longer.values[0] = value_text(arena, text, strlen(text));
+    if (list->count > 0) {
+        memcpy(longer.values + 1, list->values, list->count * sizeof *list->values);
+    }
+    return longer;
+}
+
+/* Counted against what observations of a message may take. */
+static void account(struct decision_list *decisions, size_t used_before)
+{
+    decisions->observed_bytes += arena_used(decisions->arena) - used_before;
+}
+
+void observe_source(struct call *call, const char *source, const char *remark)
+{
+    if (call->observation != NULL) {
+        struct arena *arena = decisions_of(call)->arena;
+        call->observation->source = arena_copy(arena, source);
+        call->observation->remark = arena_copy(arena, remark);
+    }
+}
+
+int observe_results(lua_State *L, int count)
+{
+    struct call *call = call_of(L);
+    struct observation *observation = call != NULL ? call->observation : NULL;
+    if (observation == NULL) {
+        return count;
+    }
+    call->observation = NULL;
+    struct decision_list *decisions = decisions_of(call);
+    size_t used = arena_used(decisions->arena);
+    observation->returned = true;
+    if (observation->kind == OBSERVATION_ANSWER) {
+        observation->elapsed_ms = elapsed_ms(&observation->begin);
+    }
+    if (decisions->observed_bytes >= OBSERVATION_BYTES) {
+        observation->is_cut = true; /* many side by side */
+        return count;
+    }
+    observation->results = values_get(L, lua_gettop(L) - count + 1, count, decisions->arena,
+                                      &observation->is_cut);
+    account(decisions, used);
+    return count;
+}
+
+static int replay_push(lua_State *L, const struct value_list *results)
+{
+    luaL_checkstack(L, (int)results->count, "too many results");
+    for (size_t i = 0; i < results->count; i++) {
+        value_push(L, &results->values[i]);
+    }
+    return (int)results->count;
+}
+
+static struct observation *begin(struct decision_list *decisions, const char *name,
+                                 const struct value_list *arguments, bool is_cut)
+{
+    struct observation *observation = decision_observe(decisions, OBSERVATION_ANSWER, name);
+    if (observation != NULL) {
+        observation->arguments = *arguments;
+        observation->is_cut = is_cut;
+        clock_gettime(CLOCK_MONOTONIC, &observation->begin);
+    }
+    return observation;
+}
+
+static int run_observed(lua_State *L, struct call *call, const luaL_Reg *function,
+                        const char *name)
+{
+    struct decision_list *decisions = decisions_of(call);
+    const struct replay *replay = call->services->replay;
+    bool is_kept = decisions->complete && !decision_is_full(decisions);
+    call->observation = NULL;
+    if (!is_kept && replay == NULL) {
+        decisions->observations.dropped_count++;
+        return function->func(L);
+    }
+    struct arena *arena = is_kept ? decisions->arena : call->scratch;
+    size_t used = arena_used(decisions->arena);
+    bool is_cut = false;
+    struct value_list arguments = values_get(L, 1, lua_gettop(L), arena, &is_cut);
+    call->observation = begin(decisions, name, &arguments, is_cut);
+    account(decisions, used);
+    struct value_list results;
+    if (replay != NULL &&
+        replay->find(replay->context, call->stage_call, name, &arguments, &results)) {
+        observe_source(call, "recorded", NULL);
+        return observe_results(L, replay_push(L, &results));
+    }
+    return observe_results(L, function->func(L));
+}
+
+static const luaL_Reg *upvalue_function(lua_State *L)
+{
+    return lua_touserdata(L, lua_upvalueindex(UPVALUE_FUNCTION));
+}
+
+static int call_function(lua_State *L)
+{
+    const luaL_Reg *function = upvalue_function(L);
+    struct call *call = call_of(L);
+    bool is_watched =
+        is_recorded(call) || (decisions_of(call) != NULL && call->services->replay != NULL);
+    if (!is_watched) {
+        return function->func(L);
+    }
+    return run_observed(L, call, function, lua_tostring(L, lua_upvalueindex(UPVALUE_NAME)));
+}
+
+static void push_function(lua_State *L, const luaL_Reg *function)
+{
+    union {
+        const luaL_Reg *borrowed;
+        void *object;
+    } pointer = {.borrowed = function};
+
+    lua_pushlightuserdata(L, pointer.object);
+}
+
+void observe_library(lua_State *L, const char *name, const luaL_Reg *functions)
+{
+    lua_newtable(L);
+    for (; functions->name != NULL; functions++) {
+        push_function(L, functions);
+        lua_pushfstring(L, "%s.%s", name, functions->name);
+        lua_pushcclosure(L, call_function, UPVALUE_NAME);
+        lua_setfield(L, -2, functions->name);
+    }
+    lua_setfield(L, -2, name);
+}
+
+/* Methods neither wait nor ask: they are recorded when they have returned, what they read
+ * once. */
+static int call_method(lua_State *L)
+{
+    const luaL_Reg *method = upvalue_function(L);
+    const char *name = lua_tostring(L, lua_upvalueindex(UPVALUE_NAME));
+    enum observation_kind kind =
+        (enum observation_kind)lua_tointeger(L, lua_upvalueindex(UPVALUE_KIND));
+    struct call *call = call_of(L);
+    struct decision_list *decisions = decisions_of(call);
+    if (decision_is_full(decisions)) {
+        decisions->observations.dropped_count++;
+        return method->func(L);
+    }
+    struct arena *arena = decisions->arena;
+    size_t used = arena_used(arena);
+    bool is_cut = false;
+    int count = lua_gettop(L) > 1 ? lua_gettop(L) - 1 : 0;
+    struct value_list arguments = values_get(L, 2, count, arena, &is_cut);
+    const struct recipient *of = other_recipient(call, handle_recipient(L, 1));
+    if (of != NULL) {
+        arguments = prepend_recipient(&arguments, of, arena);
+    }
+    bool is_known =
+        kind == OBSERVATION_INPUT &&
+        observation_find(&decisions->observations, kind, name, &arguments) != NULL;
+    struct observation *observation =
+        is_known ? NULL : decision_observe(decisions, kind, name);
+    if (observation != NULL) {
+        observation->arguments = arguments;
+        observation->is_cut = is_cut;
+    }
+    account(decisions, used);
+    int results = method->func(L);
+    call->observation = observation;
+    return observe_results(L, results);
+}
+
+void observe_method(lua_State *L, enum observation_kind kind, const char *owner,
+                    const luaL_Reg *method)
+{
+    if (!is_recorded(call_of(L))) {
+        lua_pushcfunction(L, method->func);
+        return;
+    }
+    push_function(L, method);
+    lua_pushfstring(L, "%s.%s", owner, method->name);
+    lua_pushinteger(L, kind);
+    lua_pushcclosure(L, call_method, UPVALUE_KIND);
+}
+
+void observe_field(lua_State *L, enum observation_kind kind, const char *owner,
+                   const char *field, const struct recipient *of)
+{
+    struct call *call = call_of(L);
+    bool is_value = !lua_isfunction(L, -1) && !lua_isuserdata(L, -1);
+    if (!is_recorded(call) || !(is_value || handle_text(L, -1) != NULL)) {
+        return;
+    }
+    struct decision_list *decisions = decisions_of(call);
+    struct arena *arena = decisions->arena;
+    size_t used = arena_used(arena);
+    char name[NAME_BYTES];
+    snprintf(name, sizeof name, "%s.%s", owner, field);
+    struct value_list arguments = {0};
+    of = other_recipient(call, of);
+    if (of != NULL) {
+        arguments = prepend_recipient(&arguments, of, arena);
+    }
+    bool is_known =
+        kind == OBSERVATION_INPUT &&
+        observation_find(&decisions->observations, kind, name, &arguments) != NULL;
+    struct observation *observation =
+        is_known ? NULL : decision_observe(decisions, kind, name);
+    if (observation != NULL) {
+        observation->arguments = arguments;
+        observation->results = values_get(L, lua_gettop(L), 1, arena, &observation->is_cut);
+        observation->returned = true;
+    }
+    account(decisions, used);
+}
