@@ -220,12 +220,7 @@ static sfsistat on_mail(SMFICTX *context, char **arguments)
     }
     end_transaction(connection);
     if (atomic_load(&draining)) {
-        const struct verdict verdict = {
-            .kind = VERDICT_DISCONNECT,
-            .code = 421,
-            .xcode = "4.3.2",
-            .text = "Service is shutting down, try again later",
-        };
+        const struct verdict verdict = transaction_stopping(connection->transaction);
         return reply(context, &verdict);
     }
     const struct mail_facts facts = {

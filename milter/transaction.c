@@ -2,9 +2,10 @@
 #include "transaction.h"
 
 #include "base/counter.h"
-#include "base/log.h"
 #include "directory/envelope.h"
+#include "mail/decision_id.h"
 #include "mail/plan_text.h"
+#include "transaction_log.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -150,10 +151,10 @@ static struct verdict call_session_stage(struct transaction *transaction, enum s
     return call.verdict;
 }
 
-static struct verdict call_message_stage(struct transaction *transaction, enum stage stage,
-                                         struct recipient *recipient)
+static struct stage_call message_call(struct transaction *transaction, enum stage stage,
+                                      struct recipient *recipient)
 {
-    struct stage_call call = {
+    return (struct stage_call){
         .stage = stage,
         .session = transaction->session,
         .message = transaction->message,
@@ -163,6 +164,12 @@ static struct verdict call_message_stage(struct transaction *transaction, enum s
         .decisions = &transaction->decisions,
         .holds = &transaction->holds,
     };
+}
+
+static struct verdict call_message_stage(struct transaction *transaction, enum stage stage,
+                                         struct recipient *recipient)
+{
+    struct stage_call call = message_call(transaction, stage, recipient);
     engine_call(transaction->generation, &call);
     return call.verdict;
 }
@@ -171,6 +178,38 @@ static struct verdict refusal(enum verdict_kind kind, int code, const char *xcod
                               const char *text)
 {
     return (struct verdict){.kind = kind, .code = code, .xcode = xcode, .text = text};
+}
+
+/* Whatever the client is told has an id and stands in the log; what rules decided does
+ * already. Once a verdict. */
+static struct verdict tell(struct transaction *transaction, enum stage stage,
+                           struct recipient *recipient, struct verdict verdict)
+{
+    if (!verdict_is_refusal(&verdict)) {
+        return verdict;
+    }
+    if (!transaction->message->open && verdict.id == NULL) {
+        limit_session_record(transaction);
+    }
+    struct stage_call call = message_call(transaction, stage, recipient);
+    if (!transaction->message->open) {
+        call.message = NULL;
+        call.decisions = &transaction->session_decisions;
+    }
+    if (verdict.id == NULL) {
+        engine_record(transaction->generation, &call, &verdict);
+    }
+    if (transaction->settings->reply_id) {
+        verdict.text = decision_id_text(call.decisions->arena, &verdict);
+    }
+    return verdict;
+}
+
+struct verdict transaction_stopping(struct transaction *transaction)
+{
+    return tell(transaction, STAGE_MAIL, NULL,
+                refusal(VERDICT_DISCONNECT, 421, "4.3.2",
+                        "Service is shutting down, try again later"));
 }
 
 struct verdict transaction_connect(struct transaction *transaction, const struct peer *peer)
@@ -182,14 +221,15 @@ struct verdict transaction_connect(struct transaction *transaction, const struct
     session_set(session, &session->listener, peer->listener != NULL ? peer->listener : "");
     session->trusted = network_list_contains(transaction->settings->trusted, session->ip);
     session->local_submission = peer->port == 0 && strcmp(session->name, "localhost") == 0;
-    return call_session_stage(transaction, STAGE_CONNECT);
+    return tell(transaction, STAGE_CONNECT, NULL,
+                call_session_stage(transaction, STAGE_CONNECT));
 }
 
 struct verdict transaction_helo(struct transaction *transaction, const char *name)
 {
     struct session *session = transaction->session;
     session_set(session, &session->helo, name != NULL ? name : "");
-    return call_session_stage(transaction, STAGE_HELO);
+    return tell(transaction, STAGE_HELO, NULL, call_session_stage(transaction, STAGE_HELO));
 }
 
 static void set_queue_id(struct message *message, const char *queue_id)
@@ -206,35 +246,8 @@ static struct verdict spare_local_submission(const struct transaction *transacti
     if (!transaction->session->local_submission || !verdict_is_refusal(&verdict)) {
         return verdict;
     }
-    struct log_line line;
-    log_begin(&line, LOG_WARNING, "spared");
-    log_text(&line, "session", transaction->session->id);
-    log_text(&line, "stage", stage);
-    log_text(&line, "rule", verdict.rule);
-    log_number(&line, "code", verdict.code);
-    log_text(&line, "text", "mail from sendmail(1) is not refused at this stage");
-    log_end(&line);
+    transaction_log_spared(transaction->session, stage, &verdict);
     return (struct verdict){.kind = VERDICT_CONTINUE};
-}
-
-/* A sender that Postfix took and we cannot parse is judged by its bytes: the brackets go,
- * the rest is compared as it stands. */
-static void set_sender(struct transaction *transaction, const char *raw)
-{
-    struct message *message = transaction->message;
-    const struct address_rules *rules = &snapshot_settings(transaction->snapshot)->rules;
-    struct error error;
-    if (address_parse(message->arena, raw, rules, &message->sender, &error)) {
-        return;
-    }
-    char *text = arena_copy(message->arena, raw);
-    size_t length = strlen(text);
-    if (length >= 2 && text[0] == '<' && text[length - 1] == '>') {
-        text[length - 1] = '\0';
-        text++;
-    }
-    address_from_internal(message->arena, text, rules, &message->sender);
-    message->sender.raw = arena_copy(message->arena, raw);
 }
 
 struct verdict transaction_mail(struct transaction *transaction,
@@ -245,7 +258,8 @@ struct verdict transaction_mail(struct transaction *transaction,
     struct message *message = transaction->message;
     transaction_end(transaction);
     if (arguments[0] == NULL) {
-        return refusal(VERDICT_REJECT, 501, "5.5.4", "Syntax: MAIL FROM:<address>");
+        return tell(transaction, STAGE_MAIL, NULL,
+                    refusal(VERDICT_REJECT, 501, "5.5.4", "Syntax: MAIL FROM:<address>"));
     }
     message_begin(message, arguments + 1);
     current_hold(transaction->settings->current, &transaction->generation,
@@ -256,9 +270,11 @@ struct verdict transaction_mail(struct transaction *transaction,
     session_set(session, &session->login_method, facts->login_method);
     session_set(session, &session->tls_version, facts->tls_version);
     session_set(session, &session->tls_cipher, facts->tls_cipher);
-    set_sender(transaction, arguments[0]);
-    return spare_local_submission(
-        transaction, call_message_stage(transaction, STAGE_MAIL, NULL), "mail");
+    message_set_sender(message, arguments[0],
+                       &snapshot_settings(transaction->snapshot)->rules);
+    struct verdict verdict = call_message_stage(transaction, STAGE_MAIL, NULL);
+    return tell(transaction, STAGE_MAIL, NULL,
+                spare_local_submission(transaction, verdict, "mail"));
 }
 
 /* Of mail from sendmail(1) too, a recipient that there is no room for cannot be taken:
@@ -311,14 +327,8 @@ static struct verdict limit_expansion(struct transaction *transaction,
         return (struct verdict){.kind = VERDICT_CONTINUE};
     }
     transaction->rewritten_count -= count;
-    struct log_line line;
-    log_begin(&line, LOG_WARNING, "too_many_recipients");
-    log_text(&line, "session", transaction->session->id);
-    log_text(&line, "qid", transaction->message->queue_id);
-    log_text(&line, "recipient", recipient->address.external);
-    log_number(&line, "expands_to", (int64_t)count);
-    log_number(&line, "before", (int64_t)transaction->rewritten_count);
-    log_end(&line);
+    transaction_log_expansion(transaction->session, transaction->message, recipient, count,
+                              transaction->rewritten_count);
     return too_many(transaction);
 }
 
@@ -327,7 +337,8 @@ struct verdict transaction_rcpt(struct transaction *transaction, const char *que
 {
     struct message *message = transaction->message;
     if (arguments[0] == NULL || !message->open) {
-        return refusal(VERDICT_REJECT, 501, "5.5.4", "Syntax: RCPT TO:<address>");
+        return tell(transaction, STAGE_RCPT, NULL,
+                    refusal(VERDICT_REJECT, 501, "5.5.4", "Syntax: RCPT TO:<address>"));
     }
     set_queue_id(message, queue_id);
     counter_add(COUNTER_RECIPIENTS, 1);
@@ -344,7 +355,7 @@ struct verdict transaction_rcpt(struct transaction *transaction, const char *que
         quota_holds_drop(&transaction->holds, transaction->settings->services->ledger,
                          recipient);
     }
-    return verdict;
+    return tell(transaction, STAGE_RCPT, recipient, verdict);
 }
 
 void transaction_data(struct transaction *transaction, const char *queue_id)
@@ -367,38 +378,11 @@ void transaction_header(struct transaction *transaction, const char *name,
     }
 }
 
-static void log_summary(const struct transaction *transaction,
-                        const struct verdict *verdict, const struct edit_list *edits)
+/* libmilter gives no end without a begin; should it, nothing was judged. */
+static struct verdict not_begun(struct transaction *transaction, enum stage stage)
 {
-    const struct message *message = transaction->message;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    struct log_line line;
-    log_begin(&line, LOG_INFO, "message");
-    log_text(&line, "session", transaction->session->id);
-    log_text(&line, "qid", message->queue_id);
-    log_text(&line, "client", transaction->session->ip);
-    log_text(&line, "login", transaction->session->login);
-    log_text(&line, "from", message->sender.external);
-    log_number(&line, "recipients", (int64_t)message->recipient_count);
-    log_number(&line, "accepted", (int64_t)message_accepted_count(message));
-    if (generation_has_stage(transaction->generation, STAGE_FINISH)) {
-        log_number(&line, "size", message_size(message)); /* else the body was skipped */
-    }
-    log_number(&line, "edits", (int64_t)edits->count);
-    log_text(&line, "plan", edits_text(message->arena, edits));
-    log_text(&line, "verdict", verdict_kind_name(verdict->kind));
-    if (verdict_is_refusal(verdict)) {
-        log_number(&line, "code", verdict->code);
-    }
-    log_text(&line, "rule", verdict->rule);
-    log_number(&line, "generation", (int64_t)generation_number(transaction->generation));
-    log_number(&line, "ms",
-               (now.tv_sec - transaction->begin.tv_sec) * 1000 +
-                   (now.tv_nsec - transaction->begin.tv_nsec) / 1000000);
-    log_end(&line);
-    counter_add(COUNTER_MESSAGES, 1);
-    counter_add(COUNTER_REFUSED_MESSAGES, verdict_is_refusal(verdict) ? 1 : 0);
+    return tell(transaction, stage, NULL,
+                refusal(VERDICT_DEFER, 451, "4.3.0", "Temporary failure, try again later"));
 }
 
 struct verdict transaction_end_of_headers(struct transaction *transaction,
@@ -406,7 +390,7 @@ struct verdict transaction_end_of_headers(struct transaction *transaction,
 {
     struct message *message = transaction->message;
     if (!message->open) {
-        return refusal(VERDICT_DEFER, 451, "4.3.0", "Temporary failure, try again later");
+        return not_begun(transaction, STAGE_HEADERS);
     }
     set_queue_id(message, queue_id);
     struct verdict verdict = transaction->kept;
@@ -417,7 +401,7 @@ struct verdict transaction_end_of_headers(struct transaction *transaction,
     } else if (verdict.kind == VERDICT_CONTINUE) {
         verdict = call_message_stage(transaction, STAGE_HEADERS, NULL);
     }
-    return verdict;
+    return tell(transaction, STAGE_HEADERS, NULL, verdict);
 }
 
 bool transaction_body(struct transaction *transaction, size_t bytes)
@@ -430,22 +414,19 @@ bool transaction_body(struct transaction *transaction, size_t bytes)
     return true;
 }
 
-static struct verdict plan_failed(const struct transaction *transaction, const char *plan,
+static struct verdict plan_failed(struct transaction *transaction, const char *plan,
                                   const struct error *error)
 {
     counter_add(COUNTER_PLAN_ERRORS, 1);
-    struct log_line line;
-    log_begin(&line, LOG_ERROR, "plan_error");
-    log_text(&line, "session", transaction->session->id);
-    log_text(&line, "qid", transaction->message->queue_id);
-    log_text(&line, "error", error->text);
-    log_text(&line, "plan", plan);
-    log_end(&line);
-    return refusal(VERDICT_DEFER, 451, "4.3.0",
-                   "The message cannot be rewritten now, try again later");
+    struct verdict verdict =
+        tell(transaction, STAGE_FINISH, NULL,
+             refusal(VERDICT_DEFER, 451, "4.3.0",
+                     "The message cannot be rewritten now, try again later"));
+    transaction_log_plan(transaction->session, transaction->message, &verdict, plan, error);
+    return verdict;
 }
 
-struct verdict transaction_edit_failed(const struct transaction *transaction,
+struct verdict transaction_edit_failed(struct transaction *transaction,
                                        const struct edit_list *edits,
                                        const struct error *error)
 {
@@ -477,11 +458,11 @@ struct verdict transaction_finish(struct transaction *transaction, const char *q
     struct message *message = transaction->message;
     *edits = (struct edit_list){0};
     if (!message->open) {
-        /* libmilter gives no end without a begin; should it, nothing was judged. */
-        return refusal(VERDICT_DEFER, 451, "4.3.0", "Temporary failure, try again later");
+        return not_begun(transaction, STAGE_FINISH);
     }
     set_queue_id(message, queue_id);
-    struct verdict verdict = call_message_stage(transaction, STAGE_FINISH, NULL);
+    struct verdict verdict = tell(transaction, STAGE_FINISH, NULL,
+                                  call_message_stage(transaction, STAGE_FINISH, NULL));
     if (verdict.kind == VERDICT_CONTINUE || verdict.kind == VERDICT_QUARANTINE) {
         struct verdict planned = make_plan(transaction, edits);
         verdict = planned.kind != VERDICT_CONTINUE ? planned : verdict;
@@ -508,5 +489,8 @@ void transaction_conclude(struct transaction *transaction, const struct verdict 
                     (int64_t)message_replaced_count(transaction->message));
         counter_add(COUNTER_LEFT_OUT, (int64_t)edits->left_out_count);
     }
-    log_summary(transaction, verdict, edits);
+    counter_add(COUNTER_MESSAGES, 1);
+    counter_add(COUNTER_REFUSED_MESSAGES, verdict_is_refusal(verdict) ? 1 : 0);
+    transaction_log_message(transaction->session, transaction->message,
+                            transaction->generation, &transaction->begin, verdict, edits);
 }

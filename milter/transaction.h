@@ -2,7 +2,8 @@
 /* What happens at each SMTP stage of one connection, without libmilter: `run`, `explain`
  * and the rule tests go through the same functions. Belongs to one thread at a time.
  *
- * A verdict that is returned lives until the next call. What must never be refused (mail of
+ * A verdict that is returned lives until the next call; a refusal has an id, stands in the
+ * log with it, and with reply.id names it in its text. What must never be refused (mail of
  * sendmail(1) at MAIL and RCPT) comes back as CONTINUE already. */
 #ifndef FOREGATE_TRANSACTION_H
 #define FOREGATE_TRANSACTION_H
@@ -23,7 +24,8 @@ struct transaction_settings {
     const struct network_list *trusted;
     int64_t messages_memory; /* bytes that all open messages may keep */
     struct rewrite rewrite;
-    bool record_all; /* also what rules did not object to: for explain */
+    bool record_all; /* also what rules did not object to, and what they observed */
+    bool reply_id;   /* refusals name their decision */
 };
 
 struct peer {
@@ -53,6 +55,9 @@ struct verdict transaction_connect(struct transaction *transaction,
                                    const struct peer *peer);
 struct verdict transaction_helo(struct transaction *transaction, const char *name);
 
+/* MAIL, while the program stops. */
+struct verdict transaction_stopping(struct transaction *transaction);
+
 /* arguments: the address, then ESMTP parameters, then NULL. */
 struct verdict transaction_mail(struct transaction *transaction,
                                 const struct mail_facts *facts,
@@ -76,7 +81,7 @@ struct verdict transaction_finish(struct transaction *transaction, const char *q
                                   struct edit_list *edits);
 
 /* The edits could not be sent after all: counted and logged; what to answer instead. */
-struct verdict transaction_edit_failed(const struct transaction *transaction,
+struct verdict transaction_edit_failed(struct transaction *transaction,
                                        const struct edit_list *edits,
                                        const struct error *error);
 

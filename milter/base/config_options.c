@@ -117,6 +117,8 @@ static const struct option program_options[] = {
      NULL, "Lua instructions of one call of a rule, at most"},
     {"spoof.may_send_as", OPTION_TEXT, NULL, 0, 0, NULL, NULL,
      "a file of `login: address, @domain or *` lines: further permissions to send"},
+    {"reply.id", OPTION_BOOL, "no", 0, 0, NULL, NULL,
+     "a refusal's text ends in the id of its decision, which finds it in the log"},
     {"log.level", OPTION_CHOICE, "info", 0, 0, "error warning info debug", NULL,
      "the least important lines that are logged"},
     {"log.format", OPTION_CHOICE, "text", 0, 0, "text json", NULL,

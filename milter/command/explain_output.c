@@ -141,7 +141,7 @@ static json_t *decision_json(const struct decision *decision)
     json_t *object = json_object();
     set(object, "stage", decision->stage);
     set(object, "recipient", decision->recipient);
-    set(object, "rule", decision->rule);
+    json_object_set_new(object, "rule", json_text(decision->rule));
     set(object, "verdict", verdict_kind_name(verdict->kind));
     if (verdict_is_refusal(verdict)) {
         json_object_set_new(object, "code", json_integer(verdict->code));
@@ -155,6 +155,7 @@ static json_t *decision_json(const struct decision *decision)
         json_object_set_new(object, "shadow", json_true());
     }
     set(object, "error", decision->error);
+    set(object, "id", verdict->id);
     json_object_set_new(object, "generation",
                         json_integer((json_int_t)decision->generation));
     observations_json(object, &decision->observations);
@@ -293,7 +294,8 @@ static void print_decisions(struct arena *arena, const struct decision_list *dec
     for (size_t i = 0; i < decisions->count; i++) {
         const struct decision *decision = &decisions->entries[i];
         const struct verdict *verdict = &decision->verdict;
-        printf("  %-8s %-11s %s%s", decision->stage, decision->rule,
+        printf("  %-8s %-11s %s%s", decision->stage,
+               decision->rule != NULL ? decision->rule : "-",
                decision->shadow && verdict->kind != VERDICT_CONTINUE ? "would " : "",
                verdict_kind_name(verdict->kind));
         if (decision->recipient != NULL) {

@@ -109,6 +109,7 @@ bool parts_start(struct parts *parts, struct config *config, struct finding_list
         .trusted = &parts->trusted,
         .messages_memory = config_number(config, "messages.memory"),
         .rewrite = settings_rewrite(config),
+        .reply_id = config_bool(config, "reply.id"),
     };
     return true;
 }

@@ -129,6 +129,7 @@ static int serve(struct config *config)
     bool started = parts_start(&parts, config, &findings, &error);
     if (started) {
         configure_log(config);
+        parts.transactions.record_all = log_is_active(LOG_DEBUG);
     }
     reload_log_findings(&findings);
     arena_free(&arena);

@@ -14,7 +14,7 @@
 struct decision {
     const char *stage;
     const char *recipient; /* external form, NULL outside of rcpt */
-    const char *rule;
+    const char *rule;      /* NULL: Foregate itself refused */
     struct verdict verdict;
     bool shadow;       /* decided, logged, not carried out */
     const char *error; /* the rule failed: message and traceback */

@@ -66,6 +66,23 @@ void message_begin(struct message *message, const char *const *params)
     message->notes.type = VALUE_TABLE;
 }
 
+void message_set_sender(struct message *message, const char *raw,
+                        const struct address_rules *rules)
+{
+    struct error error;
+    if (address_parse(message->arena, raw, rules, &message->sender, &error)) {
+        return;
+    }
+    char *text = arena_copy(message->arena, raw);
+    size_t length = strlen(text);
+    if (length >= 2 && text[0] == '<' && text[length - 1] == '>') {
+        text[length - 1] = '\0';
+        text++;
+    }
+    address_from_internal(message->arena, text, rules, &message->sender);
+    message->sender.raw = arena_copy(message->arena, raw);
+}
+
 struct recipient *message_add_recipient(struct message *message, const char *const *params)
 {
     struct arena *arena = message->arena;

@@ -38,6 +38,11 @@ void message_free(struct message **message);
 void message_begin(struct message *message, const char *const *params);
 void message_end(struct message *message);
 
+/* A sender that Postfix took and we cannot parse is judged by its bytes: the brackets go,
+ * the rest is compared as it stands. */
+void message_set_sender(struct message *message, const char *raw,
+                        const struct address_rules *rules);
+
 /* A pending recipient without an address yet. */
 struct recipient *message_add_recipient(struct message *message, const char *const *params);
 

@@ -26,7 +26,8 @@ struct verdict {
     int code;            /* replies only */
     const char *xcode;   /* "5.2.2" */
     const char *text;    /* reply text, or the reason of discard and quarantine */
-    const char *rule;    /* who decided; NULL: nobody did */
+    const char *rule;    /* who decided; NULL: nobody did, or Foregate itself */
+    const char *id;      /* see decision_id.h; NULL: none yet */
     struct value detail; /* TABLE or NIL: inputs of the decision, for the record */
 };
 

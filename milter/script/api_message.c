@@ -292,7 +292,7 @@ static const char *address_text(lua_State *L, bool null_allowed)
     return address != NULL ? address->external : "";
 }
 
-static int message_set_sender(lua_State *L)
+static int message_set_sender_edit(lua_State *L)
 {
     struct message *message = message_check(L);
     const char *text = address_text(L, true);
@@ -344,7 +344,7 @@ static bool method_push(lua_State *L, const char *field)
         {OBSERVATION_EDIT, {"add_header", message_add_header}},
         {OBSERVATION_EDIT, {"set_header", message_set_header}},
         {OBSERVATION_EDIT, {"delete_header", message_delete_header}},
-        {OBSERVATION_EDIT, {"set_sender", message_set_sender}},
+        {OBSERVATION_EDIT, {"set_sender", message_set_sender_edit}},
         {OBSERVATION_EDIT, {"add_recipient", message_add_recipient_edit}},
     };
 

@@ -4,8 +4,10 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
+#include "mail/decision_id.h"
 #include "script/api.h"
 #include "script/await.h"
+#include "script/decision_log.h"
 #include "script/generation.h"
 
 #include <lauxlib.h>
@@ -182,9 +184,24 @@ static void count_limit(enum limit limit)
 }
 
 /* The operator's declared choice for a rule that failed. */
+static struct verdict choose(const struct call *call)
+{
+    if (!call->rule->defer_on_error) {
+        return (struct verdict){.kind = VERDICT_CONTINUE};
+    }
+    return (struct verdict){
+        .kind = VERDICT_DEFER,
+        .code = 451,
+        .xcode = "4.3.0",
+        .text = "Temporary failure in message policy, try again later",
+        .id = decision_id_new(call->stage_call->decisions->arena),
+    };
+}
+
 static struct verdict error_verdict(const struct call *call, const struct error *error)
 {
     const struct rule *rule = call->rule;
+    struct verdict verdict = choose(call);
     counter_add(COUNTER_RULE_ERRORS, 1);
     count_limit(call->limit);
     struct log_line line;
@@ -198,17 +215,11 @@ static struct verdict error_verdict(const struct call *call, const struct error 
     if (call->place[0] != '\0') {
         log_text(&line, "at", call->place);
     }
+    log_text(&line, "id", verdict.id);
+    log_number(&line, "generation", (int64_t)call->generation);
     log_text(&line, "error", error->text);
     log_end(&line);
-    if (!rule->defer_on_error) {
-        return (struct verdict){.kind = VERDICT_CONTINUE};
-    }
-    return (struct verdict){
-        .kind = VERDICT_DEFER,
-        .code = 451,
-        .xcode = "4.3.0",
-        .text = "Temporary failure in message policy, try again later",
-    };
+    return verdict;
 }
 
 static double elapsed_ms(const struct timespec *since)
@@ -219,60 +230,54 @@ static double elapsed_ms(const struct timespec *since)
            (double)(now.tv_nsec - since->tv_nsec) / 1e6;
 }
 
-static void log_detail(struct log_line *line, const struct value *detail)
+/* CONTINUE and SKIP tell nobody anything. */
+static bool is_told(const struct verdict *verdict)
 {
-    for (size_t i = 0; detail->type == VALUE_TABLE && i < detail->table.count; i++) {
-        const struct value *key = &detail->table.entries[i].key;
-        const struct value *value = &detail->table.entries[i].value;
-        if (key->type == VALUE_TEXT && value->type == VALUE_TEXT) {
-            char name[64];
-            snprintf(name, sizeof name, "detail.%s", key->text.bytes);
-            log_bytes(line, name, value->text.bytes, value->text.length);
-        }
-    }
+    return verdict->kind != VERDICT_CONTINUE && verdict->kind != VERDICT_SKIP;
 }
 
-static void log_decision(const struct stage_call *stage, const struct decision *decision)
+static struct decision *decision_begin(const struct stage_call *stage,
+                                       const struct verdict *verdict)
 {
-    const struct verdict *verdict = &decision->verdict;
-    struct log_line line;
-    log_begin(&line, LOG_INFO, "decision");
-    log_text(&line, "rule", decision->rule);
-    log_place(&line, stage);
-    log_text(&line, decision->shadow ? "would" : "verdict",
-             verdict_kind_name(verdict->kind));
-    if (verdict_is_refusal(verdict)) {
-        log_number(&line, "code", verdict->code);
-        log_text(&line, "xcode", verdict->xcode);
-    }
-    log_text(&line, "text", verdict->text);
-    log_detail(&line, &verdict->detail);
-    log_number(&line, "ms", (int64_t)decision->elapsed_ms);
-    log_end(&line);
-}
-
-static void record(struct stage_call *stage, const struct call *call,
-                   const struct verdict *verdict, const struct error *error, double ms)
-{
-    bool decided = verdict->kind != VERDICT_CONTINUE || error->kind != ERROR_NONE;
-    if (!decided && !stage->decisions->complete) {
-        return;
-    }
     struct decision *decision = decision_add(stage->decisions);
     decision->stage = stage_name(stage->stage);
     decision->recipient =
         stage->recipient != NULL ? stage->recipient->address.external : NULL;
-    decision->rule = arena_copy(stage->decisions->arena, call->rule->name);
     decision->verdict = *verdict;
+    decision->snapshot = stage->snapshot != NULL ? snapshot_generation(stage->snapshot) : 0;
+    return decision;
+}
+
+void engine_record(const struct generation *generation, const struct stage_call *stage,
+                   struct verdict *verdict)
+{
+    verdict->id = decision_id_new(stage->decisions->arena);
+    struct decision *decision = decision_begin(stage, verdict);
+    decision->generation = generation != NULL ? generation->number : 0;
+    decision_log(decision, stage->session, stage->message);
+}
+
+static void record(const struct call *call, const struct verdict *verdict,
+                   const struct error *error, double ms)
+{
+    const struct stage_call *stage = call->stage_call;
+    bool decided = verdict->kind != VERDICT_CONTINUE || error->kind != ERROR_NONE;
+    if (!decided && !stage->decisions->complete) {
+        return;
+    }
+    struct arena *arena = stage->decisions->arena;
+    struct decision *decision = decision_begin(stage, verdict);
+    decision->rule = arena_copy(arena, call->rule->name);
     decision->shadow = call->rule->shadow;
-    decision->error =
-        error->kind != ERROR_NONE ? arena_copy(stage->decisions->arena, error->text) : NULL;
+    decision->error = error->kind != ERROR_NONE ? arena_copy(arena, error->text) : NULL;
     decision->elapsed_ms = ms;
     decision->generation = call->generation;
-    decision->snapshot = snapshot_generation(stage->snapshot);
     decision->verdict.rule = decision->rule;
-    if (verdict->kind != VERDICT_CONTINUE && verdict->kind != VERDICT_SKIP) {
-        log_decision(stage, decision);
+    if (is_told(verdict)) {
+        decision_log(decision, stage->session, stage->message);
+    }
+    if (stage->decisions->complete) {
+        decision_log_call(decision, stage->session, stage->message, call->scratch);
     }
 }
 
@@ -295,7 +300,10 @@ static bool decide(struct call *call, size_t rule)
     if (!run_rule(call, rule, &verdict, &error)) {
         verdict = error_verdict(call, &error);
     }
-    record(stage, call, &verdict, &error, elapsed_ms(&begin));
+    if (is_told(&verdict) && verdict.id == NULL) {
+        verdict.id = decision_id_new(stage->decisions->arena);
+    }
+    record(call, &verdict, &error, elapsed_ms(&begin));
     if (verdict.kind == VERDICT_CONTINUE) {
         return false;
     }

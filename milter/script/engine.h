@@ -112,4 +112,9 @@ struct stage_call {
  */
 void engine_call(struct generation *generation, struct stage_call *stage);
 
+/* A refusal that no rule made becomes a decision as well: it gets an id, is recorded and
+ * logged. generation, and the snapshot of the stage, are NULL before MAIL. */
+void engine_record(const struct generation *generation, const struct stage_call *stage,
+                   struct verdict *verdict);
+
 #endif
