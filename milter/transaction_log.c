@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "transaction_log.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "mail/plan_text.h"
 
@@ -9,8 +10,6 @@ void transaction_log_message(const struct session *session, const struct message
                              const struct timespec *begin, const struct verdict *verdict,
                              const struct edit_list *edits)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
     struct log_line line;
     log_begin(&line, LOG_INFO, "message");
     log_text(&line, "session", session->id);
@@ -32,9 +31,7 @@ void transaction_log_message(const struct session *session, const struct message
     log_text(&line, "rule", verdict->rule);
     log_text(&line, "id", verdict->id);
     log_number(&line, "generation", (int64_t)generation_number(generation));
-    log_number(&line, "ms",
-               (now.tv_sec - begin->tv_sec) * 1000 +
-                   (now.tv_nsec - begin->tv_nsec) / 1000000);
+    log_number(&line, "ms", (int64_t)clock_elapsed_ms(begin));
     log_end(&line);
 }
 

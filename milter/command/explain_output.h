@@ -26,6 +26,12 @@ struct explanation {
 
 bool explanation_is_clean(const struct explanation *explanation);
 
+/* What became of MAIL, the message, and one recipient: the name of a verdict, or "none"
+ * when it did not come to that. */
+const char *explanation_mail(const struct explanation *explanation);
+const char *explanation_message(const struct explanation *explanation);
+const char *explanation_recipient(const struct explanation *explanation, size_t index);
+
 /* False when nobody reads stdout. */
 bool explanation_print_json(const struct explanation *explanation);
 bool explanation_print_text(struct arena *arena, const struct explanation *explanation);

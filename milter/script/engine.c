@@ -222,14 +222,6 @@ static struct verdict error_verdict(const struct call *call, const struct error 
     return verdict;
 }
 
-static double elapsed_ms(const struct timespec *since)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - since->tv_sec) * 1e3 +
-           (double)(now.tv_nsec - since->tv_nsec) / 1e6;
-}
-
 /* CONTINUE and SKIP tell nobody anything. */
 static bool is_told(const struct verdict *verdict)
 {
@@ -303,7 +295,7 @@ static bool decide(struct call *call, size_t rule)
     if (is_told(&verdict) && verdict.id == NULL) {
         verdict.id = decision_id_new(stage->decisions->arena);
     }
-    record(call, &verdict, &error, elapsed_ms(&begin));
+    record(call, &verdict, &error, clock_elapsed_ms(&begin));
     if (verdict.kind == VERDICT_CONTINUE) {
         return false;
     }

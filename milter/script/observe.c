@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "script/observe.h"
 
-#include "base/text.h"
+#include "base/clock.h"
 #include "script/api.h"
 
 #include <stdio.h>
@@ -19,14 +19,6 @@ static bool is_recorded(const struct call *call)
 {
     const struct decision_list *decisions = decisions_of(call);
     return decisions != NULL && decisions->complete;
-}
-
-static double elapsed_ms(const struct timespec *since)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - since->tv_sec) * 1e3 +
-           (double)(now.tv_nsec - since->tv_nsec) / 1e6;
 }
 
 /* Count values from the stack index first on. */
@@ -89,7 +81,7 @@ int observe_results(lua_State *L, int count)
     size_t used = arena_used(decisions->arena);
     observation->returned = true;
     if (observation->kind == OBSERVATION_ANSWER) {
-        observation->elapsed_ms = elapsed_ms(&observation->begin);
+        observation->elapsed_ms = clock_elapsed_ms(&observation->begin);
     }
     if (decisions->observed_bytes >= OBSERVATION_BYTES) {
         observation->is_cut = true; /* many side by side */
