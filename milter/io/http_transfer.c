@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,22 +47,18 @@ fail(struct http_request *request, enum error_kind kind, const char *format, ...
                      request->question.method, request->place, reason);
 }
 
-/* Where the time went. */
+/* Where the time went; to connect includes TLS. */
 static const char *phase_of(const struct http_transfer *transfer)
 {
-    curl_off_t connected = 0;
-    curl_off_t secured = 0;
     curl_off_t sent = 0;
-    curl_easy_getinfo(transfer->easy, CURLINFO_CONNECT_TIME_T, &connected);
-    curl_easy_getinfo(transfer->easy, CURLINFO_APPCONNECT_TIME_T, &secured);
     curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
-    return transfer->looks_up            ? "looking up the name"
-           : connected == 0              ? "connecting"
-           : sent == 0                   ? "in the TLS handshake"
-           : transfer->header_bytes == 0 ? "nothing came"
-                                         : "the answer has begun";
+    return transfer->looks_up           ? "looking up the name"
+           : transfer->header_bytes > 0 ? "the answer has begun"
+           : sent > 0                   ? "nothing came"
+                                        : "connecting";
 }
 
+/* libcurl leaves a CR in an empty value. */
 static void take_headers(struct http_transfer *transfer)
 {
     struct http_request *request = transfer->request;
@@ -71,11 +68,12 @@ static void take_headers(struct http_transfer *transfer)
     struct curl_header *from = NULL;
     while ((from = curl_easy_nextheader(transfer->easy, CURLH_HEADER, -1, from)) != NULL) {
         headers = arena_grow(request->arena, headers, count, &size, sizeof *headers);
+        const char *value = text_trim(arena_copy(request->arena, from->value));
         headers[count++] = (struct http_header){
             .name = text_fold_copy(request->arena, from->name),
             .name_length = strlen(from->name),
-            .value = arena_copy(request->arena, from->value),
-            .value_length = strlen(from->value),
+            .value = value,
+            .value_length = strlen(value),
         };
     }
     request->answer.headers = headers;
@@ -258,6 +256,8 @@ static void set_manners(CURL *easy, const struct http_settings *settings, int ti
     set(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     set(easy, CURLOPT_USERAGENT, "Foregate");
     set(easy, CURLOPT_PROXY, "");
+    /* So that a length beyond that is not ignored. */
+    set(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)INT64_MAX);
     set(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     set(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     set(easy, CURLOPT_SSL_VERIFYHOST, 2L);
