@@ -1,75 +1,17 @@
 #!/usr/bin/env python3
-"""Rules that make HTTP requests: answers of every kind, servers that drip, flood, hang up and lie, certificates, many at
-once, and what the program holds afterwards."""
+"""Rules that make HTTP requests: answers of every kind, servers that drip, flood, hang up and lie, and what a rule is told."""
 
 import json
 import os
 import socket
-import ssl
 import struct
 import subprocess
-import threading
 import time
 
 from cases import case, equal, holds, run
-from certificates import Authority
 from fake_http import FakeHttp, Reply, SILENCE
-from program import BINARY, Program, free_port, wait_until
-
-TIMEOUT = 0.5    # http.timeout of these tests
-SLACK = 1.5      # for a loaded machine; a missing deadline shows as many seconds
-LIMIT = 30.0
-MAX_BODY = 4096
-NAME = "web.example.test"
-
-# The recipient's local-part is a URL, or a word and a URL; the refusal says the answer.
-ASK = r"""
-local function show(answer, reason)
-    if not answer then return "nil " .. reason end
-    local names = {}
-    for name in pairs(answer.headers) do
-        if name:find("^x%-") then names[#names + 1] = name end
-    end
-    table.sort(names)
-    local parts = { answer.status, #answer.body > 50 and "#" .. #answer.body or answer.body }
-    for _, name in ipairs(names) do parts[#parts + 1] = name .. "=" .. answer.headers[name] end
-    return (table.concat(parts, " "):gsub("[^ -~]", "?"):sub(1, 400))
-end
-
-local function request(word, url)
-    if word == "post" then
-        return http.request { url = url, body = "a\0b", headers = { ["Content-Type"] = "text/plain", Authorization = "Bearer geheim" } }
-    elseif word == "short" then
-        return http.request { url = url, timeout = 100 }
-    elseif word == "long" then
-        return http.request { url = url, timeout = 100000 }
-    elseif word == "escape" then
-        return http.request { url = url .. "?" .. http.escape("a b&c=\r\n\0#") }
-    end
-    return http.request { url = url, method = word ~= "" and word or nil }
-end
-
-return {
-    name = "ask",
-    mail = function(session, message)
-        if message.params.MANY then
-            local list = {}
-            for i = 1, tonumber(message.params.MANY) do
-                list[i] = function() return show(http.request { url = message.params.OF .. "?" .. i }) end
-            end
-            local good, last = 0, ""
-            for _, result in ipairs(all(list)) do
-                if result[1] == "200 ok" then good = good + 1 else last = result[1] end
-            end
-            return reject(550, "5.7.1", good .. " good " .. last)
-        end
-    end,
-    rcpt = function(session, message, recipient)
-        local word, url = recipient.address.local_part:match("^(%w*) ?(http.*)$")
-        return reject(550, "5.7.1", show(request(word, url)))
-    end,
-}
-"""
+from http_asking import ASK, MAX_BODY, OPTIONS, SLACK, TIMEOUT, ask, fails, gives, trusted, web
+from program import BINARY, Program, free_port
 
 # One lets mail pass while the service is away, the other does not.
 POLICY = """
@@ -92,38 +34,7 @@ RULES = {
     "closed.lua": POLICY % {"name": "closed", "away": 'return defer(451, "4.3.0", "Try again", { reason = reason })'},
 }
 
-trusted = Authority("Test CA")
-stranger = Authority("Other CA")
-web = FakeHttp()
-OPTIONS = {"rules": "ask", "http.timeout": f"{TIMEOUT * 1000:.0f}ms", "http.max_body": str(MAX_BODY), "deadline.command": "5s",
-           "http.ca": trusted.certificate}
 program = None
-
-
-def ask(url, word="", which=None):
-    """The answer as text, and the seconds it took."""
-    with (which or program).session() as session:
-        session.mail()
-        began = time.monotonic()
-        reply = str(session.rcpt(f'<"{word} {url}"@example.com>'))
-        took = time.monotonic() - began
-        session.abort()
-        session.quit()
-    holds("a refusal of the rule", reply.startswith("550 5.7.1 "), reply)
-    return reply.removeprefix("550 5.7.1 "), took
-
-
-def gives(path, want, word="", which=None):
-    got, took = ask(web.url + path, word, which)
-    equal(path, got, want)
-    holds(f"{path}: within the timeout", took < TIMEOUT + SLACK, took)
-
-
-def fails(path, reason, server=web, which=None, limit=TIMEOUT):
-    """What is no answer; a part of the reason."""
-    got, took = ask(server.url + path, which=which)
-    holds(f"{path}: no answer, {reason}", got.startswith("nil http GET ") and reason in got, got)
-    holds(f"{path}: within the timeout", took < limit + SLACK, took)
 
 
 def says(*pieces, wait=None):
@@ -140,20 +51,21 @@ def says(*pieces, wait=None):
 def answers():
     for status in (200, 201, 202, 301, 302, 307, 400, 401, 403, 404, 429, 500, 503):
         web.answers["/status"] = Reply(status, b"text", {"Location": "/other", "WWW-Authenticate": "Basic realm=x"})
-        gives("/status", f"{status} text")
+        gives(program, "/status", f"{status} text")
     equal("nobody was redirected", [one for one in web.asked if one.path == "/other"], [])
-    web.answers["/headers"] = Reply(200, b"", {"X-One": "1", "x-ONE": "2", "X-Two": "  two words ", "X-Empty": "", "X-High": "\xe9"})
-    gives("/headers", "200  x-empty= x-high=? x-one=1, 2 x-two=two words")
+    web.answers["/headers"] = Reply(200, b"", {"X-One": "1", "x-ONE": "2", "X-Two": "  two words ", "X-Empty": "",
+                                               "X-High": "\xe9"})
+    gives(program, "/headers", "200  x-empty= x-high=? x-one=1, 2 x-two=two words")
     web.answers["/bytes"] = Reply(200, bytes(range(32)))
-    gives("/bytes", "200 " + "?" * 32)
+    gives(program, "/bytes", "200 " + "?" * 32)
     web.answers["/nothing"] = Reply(204)
-    gives("/nothing", "204 ")
+    gives(program, "/nothing", "204 ")
     web.answers["/unchanged"] = Reply(304)
-    gives("/unchanged", "304 ")
+    gives(program, "/unchanged", "304 ")
     web.answers["/close"] = Reply(200, b"to the end", length=False)
-    gives("/close", "200 to the end")
+    gives(program, "/close", "200 to the end")
     web.answers["/zip"] = Reply(200, b"\x1f\x8b", {"Content-Encoding": "gzip"})
-    gives("/zip", "200 ??")
+    gives(program, "/zip", "200 ??")
 
 
 @case("methods, body and headers as the server sees them")
@@ -161,10 +73,10 @@ def questions():
     web.forget()
     web.answers["/in"] = Reply(200, b"ok")
     for word in ("GET", "DELETE", "PUT", "PATCH", "POST"):
-        gives("/in?a=b", "200 ok", word)
-    gives("/in", "200 ", "HEAD")
-    gives("/in", "200 ok", "post")
-    gives("/in", "200 ok", "escape")
+        gives(program, "/in?a=b", "200 ok", word)
+    gives(program, "/in", "200 ", "HEAD")
+    gives(program, "/in", "200 ok", "post")
+    gives(program, "/in", "200 ok", "escape")
     equal("methods", [one.method for one in web.asked], ["GET", "DELETE", "PUT", "PATCH", "POST", "HEAD", "POST", "GET"])
     equal("query", web.asked[0].target, "/in?a=b")
     equal("escaped", web.asked[-1].target, "/in?a%20b%26c%3D%0D%0A%00%23")
@@ -198,13 +110,13 @@ def slow():
             ("chunks", drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\ny\r\n"), "the answer has begun"),
             ("continue", drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "the answer has begun")):
         web.answers["/slow"] = answer
-        got, took = ask(web.url + "/slow")
+        got, took = ask(program, web.url + "/slow")
         equal(name, got, f"nil http GET {web.url}/slow: no answer within {TIMEOUT * 1000:.0f} ms: {phase}")
         holds("not earlier, nor much later", TIMEOUT - 0.05 < took < TIMEOUT + SLACK, took)
     web.answers["/slow"] = SILENCE
-    got, took = ask(web.url + "/slow", "short")
+    got, took = ask(program, web.url + "/slow", "short")
     holds("the rule's own timeout is shorter", "within 100 ms" in got and took < 0.1 + SLACK, got)
-    got, took = ask(web.url + "/slow", "long")
+    got, took = ask(program, web.url + "/slow", "long")
     holds("and never longer", f"within {TIMEOUT * 1000:.0f} ms" in got and took < TIMEOUT + SLACK, got)
 
 
@@ -235,7 +147,7 @@ def too_long():
         return answer
 
     web.answers["/most"] = Reply(200, b"x" * MAX_BODY)
-    gives("/most", f"200 #{MAX_BODY}")
+    gives(program, "/most", f"200 #{MAX_BODY}")
     body, header = f"the body is longer than {MAX_BODY} bytes", "the header is longer than 32768 bytes"
     for answer, reason in (
             (Reply(200, b"x" * (MAX_BODY + 1)), body),
@@ -246,7 +158,7 @@ def too_long():
             (flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000), header),
             (flood(head + b"X-Long: ", b"y" * 65536), "")):
         web.answers["/flood"] = answer
-        fails("/flood", reason)
+        fails(program, "/flood", reason)
 
 
 @case("nonsense, half answers, and hanging up at every place")
@@ -277,18 +189,18 @@ def nonsense():
             (says(b"HTTP/1.1 100 Continue\r\n\r\n"), ""),
             (says(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), "")):
         web.answers["/odd"] = answer
-        fails("/odd", reason)
+        fails(program, "/odd", reason)
     for answer, want in (
             (says(head + b"X-A: b\r\n c\r\n\r\n"), "200  x-a=b c"),
             (says(b"HTTP/1.1 100 Continue\r\nX-Early: y\r\n\r\n" + head + b"X-A: b\r\n\r\nok"), "200 ok x-a=b"),
             (says(head + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Late: y\r\n\r\n"), "200 ok")):
         web.answers["/odd"] = answer
-        gives("/odd", want)
+        gives(program, "/odd", want)
 
 
 @case("nobody there, no such host, and a server that comes back")
 def away():
-    got, took = ask(f"http://127.0.0.1:{free_port()}/")
+    got, took = ask(program, f"http://127.0.0.1:{free_port()}/")
     holds("refused", got.endswith("cannot connect: Connection refused"), got)
     holds("at once", took < SLACK, took)
     # The port of an own socket that does not listen for more: what SYN gets no answer.
@@ -301,7 +213,7 @@ def away():
         for other in others:
             other.setblocking(False)
             other.connect_ex(("127.0.0.1", port))
-        got, took = ask(f"http://127.0.0.1:{port}/")
+        got, took = ask(program, f"http://127.0.0.1:{port}/")
         holds("no answer to connect", "within" in got and got.endswith("connecting"), got)
         holds("in time", took < TIMEOUT + SLACK, took)
         for other in others:
@@ -309,11 +221,11 @@ def away():
     server = FakeHttp()
     server.answers["/"] = Reply(200, b"ok")
     for _ in range(2):
-        equal("there", ask(server.url + "/")[0], "200 ok")
+        equal("there", ask(program, server.url + "/")[0], "200 ok")
         server.stop()
-        fails("/", "refused", server)
+        fails(program, "/", "refused", server)
         server.start()
-    equal("back", ask(server.url + "/")[0], "200 ok")
+    equal("back", ask(program, server.url + "/")[0], "200 ok")
     server.stop()
 
 
@@ -333,143 +245,6 @@ def open_and_closed():
             server.start()
             equal(f"{rule}: back", which.at_rcpt("<alice@example.com>"), "550 5.7.1 Forbidden")
         server.stop()
-
-
-@case("TLS: who proves the name is asked, nobody else is")
-def certificates():
-    names = "DNS:localhost,IP:127.0.0.1"
-    old = trusted.issue(NAME, names).context(minimum=ssl.TLSVersion.TLSv1, maximum=ssl.TLSVersion.TLSv1_1)
-    old.set_ciphers("ALL:@SECLEVEL=0")
-    for what, context, reason in (
-            ("good", trusted.issue(NAME, names).context(), None),
-            ("TLS 1.2", trusted.issue(NAME, names).context(maximum=ssl.TLSVersion.TLSv1_2), None),
-            ("TLS 1.1", old, "protocol version"),
-            ("another name", trusted.issue(NAME).context(), "no alternative certificate subject name matches"),
-            ("expired", trusted.issue(NAME, names, days=-1).context(), "certificate has expired"),
-            ("unknown authority", stranger.issue(NAME, names).context(), "unable to get local issuer certificate"),
-            ("self-signed", Authority(NAME, names).context(), "self-signed certificate")):
-        server = FakeHttp(tls=context)
-        server.answers["/"] = Reply(200, b"ok")
-        for host in ("127.0.0.1", "localhost"):
-            url = server.url.replace("127.0.0.1", host) + "/"
-            got, took = ask(url)
-            print(f"      {what}: {got}")
-            holds(what, got == "200 ok" if reason is None else got.startswith("nil http GET ") and reason in got, got)
-            holds(f"{what}: in time", took < TIMEOUT + SLACK, took)
-        equal(f"{what}: asked", len(server.asked), 2 if reason is None else 0)
-        server.stop()
-    got, _ = ask(web.url.replace("http:", "https:") + "/")
-    holds("no TLS there", got.startswith("nil http GET https://"), got)
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        got, took = ask("https://127.0.0.1:%d/" % mute.getsockname()[1])
-        holds("a handshake that hangs", got.endswith("connecting") and took < TIMEOUT + SLACK, got)
-
-
-@case("TLS: without http.ca the authorities of the system are trusted, and no other")
-def system_authorities():
-    server = FakeHttp(tls=trusted.issue(NAME, "IP:127.0.0.1").context())
-    with Program(rules={"ask.lua": ASK}, options={**OPTIONS, "http.ca": ""}) as plain:
-        fails("/", "unable to get local issuer certificate", server, plain)
-    server.stop()
-
-
-@case("connections are kept for the next request, and a broken one costs nothing")
-def kept():
-    for tls in (None, trusted.issue(NAME, "IP:127.0.0.1").context()):
-        server = FakeHttp(tls=tls)
-        server.answers["/"] = Reply(200, b"ok")
-        server.answers["/close"] = Reply(200, b"ok", {"Connection": "close"}, length=False)
-        for _ in range(20):
-            equal("answer", ask(server.url + "/")[0], "200 ok")
-        equal("connections", server.connection_count, 1)
-        for _ in range(3):
-            server.stop()
-            server.start()
-            equal("answer", ask(server.url + "/")[0], "200 ok")
-        equal("connections", server.connection_count, 4)
-        for _ in range(3):
-            equal("answer", ask(server.url + "/close")[0], "200 ok")
-        server.stop()
-
-
-def many(which, count, url):
-    with which.session() as session:
-        return str(session.mail("<a@ext.test>", f"MANY={count}", f"OF={url}"))
-
-
-def crowd(which, sessions, count, url):
-    told = [None] * sessions
-
-    def work(i):
-        told[i] = many(which, count, url)
-
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(sessions)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return told
-
-
-def descriptors(which):
-    return len(os.listdir(f"/proc/{which.process.pid}/fd"))
-
-
-def tasks(which):
-    return len(os.listdir(f"/proc/{which.process.pid}/task"))
-
-
-@case("200 requests at once, of 8 sessions; nothing stays behind")
-def at_once():
-    web.answers["/many"] = Reply(200, b"ok")
-    web.answers["/silent"] = SILENCE
-    with Program(rules={"ask.lua": ASK}, options={**OPTIONS, "http.requests": "200", "http.timeout": "1s"}) as wide:
-        equal("warm", ask(web.url + "/many", which=wide)[0], "200 ok")
-        before = descriptors(wide), tasks(wide)
-        for _ in range(3):
-            equal("all answered", crowd(wide, 8, 25, web.url + "/many"), ["550 5.7.1 25 good "] * 8)
-        for text in crowd(wide, 8, 25, web.url + "/silent"):
-            holds("silence for all", text.startswith("550 5.7.1 0 good nil") and "no answer within" in text, text)
-        equal("as before", ask(web.url + "/many", which=wide)[0], "200 ok")
-        # Connections are kept, as many as were used; and they are closed when nothing is asked any more.
-        holds("no more connections than requests", descriptors(wide) <= before[0] + 200 + 8, descriptors(wide))
-        wait_until(lambda: descriptors(wide) <= before[0] + 8, LIMIT, "idle connections are closed")
-        holds("no threads stay", tasks(wide) <= before[1] + 8, (before, tasks(wide)))
-
-
-@case("beyond http.requests further ones fail at once")
-def too_many():
-    with Program(rules={"ask.lua": ASK}, options={**OPTIONS, "http.requests": "10"}) as narrow:
-        gate = threading.Event()
-
-        def held(peer, asked):
-            gate.wait(LIMIT)
-            peer.sendall(Reply(200, b"ok").encode())
-
-        web.answers["/held"] = held
-        web.forget()
-        opener = threading.Thread(target=lambda: (web.wait_asked("/held", 10), gate.set()))
-        opener.start()
-        text = many(narrow, 20, web.url + "/held")
-        opener.join()
-        holds("ten of twenty", text.startswith("550 5.7.1 10 good nil ") and text.endswith(
-            "/held: 10 requests are under way already"), text)
-        gives("/many", "200 ok", which=narrow)
-
-
-@case("a stop while requests are under way")
-def stop():
-    web.answers["/silent"] = SILENCE
-    with Program(rules={"ask.lua": ASK}, options={**OPTIONS, "http.timeout": "1s"}) as stopped:
-        told = []
-        web.forget()
-        asking = threading.Thread(target=lambda: told.append(many(stopped, 20, web.url + "/silent")))
-        asking.start()
-        holds("under way", web.wait_asked("/silent", 20))
-        took = stopped.stop()
-        asking.join(LIMIT)
-        holds("the open transaction was answered", told and "no answer within" in told[0], told)
-        holds("and not waited for much longer", took < 1 + 5, took)
 
 
 @case("misuse raises at the line of the rule")
@@ -549,8 +324,9 @@ def explain():
 
 @case("what cannot be used is refused at start")
 def options():
-    for name, value, want in (("http.ca", "/nonexistent.pem", "/nonexistent.pem: No such file"), ("http.timeout", "0", "http.timeout"),
-                              ("http.requests", "0", "http.requests"), ("http.max_body", "2MiB", "http.max_body"),
+    for name, value, want in (("http.ca", "/nonexistent.pem", "/nonexistent.pem: No such file"),
+                              ("http.timeout", "0", "http.timeout"), ("http.requests", "0", "http.requests"),
+                              ("http.max_body", "2MiB", "http.max_body"),
                               ("http.ca", trusted.key, "trusted certificates are needed there")):
         result = subprocess.run([BINARY, "-c", str(program.config), "-o", f"{name}={value}", "explain", "--rcpt", "a@example.com"],
                                 capture_output=True, text=True, timeout=60, check=False)

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* HTTP requests against a server of our own on loopback, which says byte by byte what the
  * case wants, and names that are looked up for as long as the test likes. */
+#include "http_server.h"
+
 #include "io/http.h"
 
-#include "base/clock.h"
-
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <netdb.h>
-#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -19,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -80,116 +77,11 @@ static const struct expectation expectations[] = {
 
 enum { CASES = sizeof expectations / sizeof expectations[0] };
 
-/* One thread a connection; each lives until its peer hangs up. */
-struct server {
-    int listener;
-    int port;
-    pthread_t thread;
-    pthread_mutex_t lock; /* protects the next three */
-    char heard[4096];     /* the last request */
-    int connection_count;
-    int open_count;
-};
-
-static struct server server = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-static bool hear(int peer, char *bytes, size_t size)
+static const char *server_answer(size_t number, bool *goes_on)
 {
-    size_t used = 0;
-    for (;;) {
-        ssize_t got = recv(peer, bytes + used, size - 1 - used, 0);
-        if (got <= 0) {
-            return false;
-        }
-        used += (size_t)got;
-        bytes[used] = '\0';
-        const char *end = strstr(bytes, "\r\n\r\n");
-        const char *length = strcasestr(bytes, "content-length: ");
-        if (end != NULL &&
-            (length == NULL || strlen(end + 4) >= strtoul(length + 16, NULL, 10))) {
-            return true;
-        }
-    }
-}
-
-static void *serve(void *argument)
-{
-    int peer = (int)(intptr_t)argument;
-    char bytes[4096];
-    bool goes_on = true;
-    while (goes_on && hear(peer, bytes, sizeof bytes)) {
-        pthread_mutex_lock(&server.lock);
-        memcpy(server.heard, bytes, sizeof bytes);
-        pthread_mutex_unlock(&server.lock);
-        const char *path = strchr(bytes, '/');
-        size_t number = strtoul(path + 1, NULL, 10);
-        const struct expectation *say = &expectations[number < CASES ? number : 0];
-        if (say->answer != NULL) {
-            send(peer, say->answer, strlen(say->answer), MSG_NOSIGNAL);
-        }
-        goes_on = !say->hangs_up;
-    }
-    close(peer);
-    pthread_mutex_lock(&server.lock);
-    server.open_count--;
-    pthread_mutex_unlock(&server.lock);
-    return NULL;
-}
-
-static void *accept_all(void *unused)
-{
-    (void)unused;
-    int peer;
-    while ((peer = accept(server.listener, NULL, NULL)) >= 0) {
-        pthread_mutex_lock(&server.lock);
-        server.connection_count++;
-        server.open_count++;
-        pthread_mutex_unlock(&server.lock);
-        pthread_t thread;
-        assert_int_equal(pthread_create(&thread, NULL, serve, (void *)(intptr_t)peer), 0);
-        pthread_detach(thread);
-    }
-    return NULL;
-}
-
-static int start_server(void **unused)
-{
-    (void)unused;
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    server.listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(server.listener, (struct sockaddr *)&address, length), 0);
-    assert_int_equal(listen(server.listener, 64), 0);
-    assert_int_equal(getsockname(server.listener, (struct sockaddr *)&address, &length), 0);
-    server.port = ntohs(address.sin_port);
-    return pthread_create(&server.thread, NULL, accept_all, NULL);
-}
-
-static int stop_server(void **unused)
-{
-    (void)unused;
-    shutdown(server.listener, SHUT_RDWR);
-    pthread_join(server.thread, NULL);
-    close(server.listener);
-    return 0;
-}
-
-static int server_count(const int *count)
-{
-    pthread_mutex_lock(&server.lock);
-    int value = *count;
-    pthread_mutex_unlock(&server.lock);
-    return value;
-}
-
-static void wait_count(const int *count, int wanted)
-{
-    int64_t end_ms = clock_monotonic_ms() + LIMIT_MS;
-    while (server_count(count) != wanted) {
-        assert_true(clock_monotonic_ms() < end_ms);
-        poll(NULL, 0, 5);
-    }
+    const struct expectation *say = &expectations[number < CASES ? number : 0];
+    *goes_on = !say->hangs_up;
+    return say->answer;
 }
 
 /* In place of the C library's, for libcurl as well: slow.test is found when the test says
@@ -199,6 +91,7 @@ static bool lookup_held;
 static int lookup_count;
 static pthread_cond_t lookup_changed = PTHREAD_COND_INITIALIZER;
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
                 struct addrinfo **found)
 {
@@ -231,6 +124,7 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
     return 0;
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 void freeaddrinfo(struct addrinfo *found)
 {
     free(found->ai_addr);
@@ -333,55 +227,66 @@ static void test_answers(void **unused)
     wait_count(&server.open_count, 0);
 }
 
+struct sent {
+    const char *method;
+    const char *body;
+    const char *first;  /* line */
+    const char *absent; /* from all of it */
+};
+
+static void expect_sent(struct fixture *fixture, const struct sent *want)
+{
+    static const struct http_header headers[] = {
+        {"X-Empty", 7, "", 0}, {"X-One", 5, "two three", 9}, {"user-agent", 10, "Us", 2}};
+    static const char *const wanted[] = {"\r\nX-Empty:\r\n", "\r\nX-One: two three\r\n",
+                                         "\r\nuser-agent: Us\r\n",
+                                         "\r\nAuthorization: Basic dTpw\r\n"};
+    char url[100];
+    snprintf(url, sizeof url, "http://u:p@127.0.0.1:%d/0?q=1#part", server.port);
+    const struct http_question question = {
+        .method = want->method,
+        .url = url,
+        .url_length = strlen(url),
+        .headers = headers,
+        .header_count = sizeof headers / sizeof headers[0],
+        .body = want->body,
+        .body_length = want->body != NULL ? strlen(want->body) : 0};
+    struct error error;
+    struct http_request request;
+    assert_true(
+        http_request_init(&request, fixture->client, &question, fixture->arena, &error));
+    request_wait(fixture->loop, (struct request *[]){&request.request}, 1);
+    assert_true(request.request.ok);
+    const char *heard = server.heard;
+    assert_memory_equal(heard, want->first, strlen(want->first));
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        if (strstr(heard, wanted[i]) == NULL) {
+            fail_msg("no %s in %s", wanted[i], heard);
+        }
+    }
+    assert_null(strstr(heard, want->absent));
+    assert_null(strstr(heard, "Accept-Encoding"));
+    assert_null(strstr(heard, "Cookie"));
+    assert_string_equal(strstr(heard, "\r\n\r\n") + 4,
+                        want->body != NULL ? want->body : "");
+}
+
+/* A proxy of the environment is not asked. */
 static void test_question_as_sent(void **unused)
 {
     (void)unused;
-
-    static const struct {
-        const char *method, *body, *first, *absent;
-    } cases[] = {
+    static const struct sent cases[] = {
         {NULL, NULL, "GET /0?q=1 HTTP/1.1\r\n", "Content-Length"},
         {"DELETE", NULL, "DELETE /0?q=1 HTTP/1.1\r\n", "Content-Length"},
         {NULL, "abc", "POST /0?q=1 HTTP/1.1\r\n", "Expect"},
         {"PUT", NULL, "PUT /0?q=1 HTTP/1.1\r\n", "Content-Type"},
         {"PATCH", "", "PATCH /0?q=1 HTTP/1.1\r\n", "Content-Type"},
     };
-    static const struct http_header headers[] = {
-        {"X-Empty", 7, "", 0}, {"X-One", 5, "two three", 9}, {"user-agent", 10, "Us", 2}};
     struct fixture fixture;
     begin(&fixture, LIMIT_MS);
     setenv("http_proxy", "http://127.0.0.1:1/", 1);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char url[100];
-        snprintf(url, sizeof url, "http://u:p@127.0.0.1:%d/0?q=1#part", server.port);
-        const char *body = cases[i].body;
-        const struct http_question question = {.method = cases[i].method,
-                                               .url = url,
-                                               .url_length = strlen(url),
-                                               .headers = headers,
-                                               .header_count = 3,
-                                               .body = body,
-                                               .body_length =
-                                                   body != NULL ? strlen(body) : 0};
-        struct error error;
-        struct http_request request;
-        assert_true(
-            http_request_init(&request, fixture.client, &question, fixture.arena, &error));
-        request_wait(fixture.loop, (struct request *[]){&request.request}, 1);
-        assert_true(request.request.ok);
-        const char *heard = server.heard;
-        const char *wanted[] = {cases[i].first, "\r\nX-Empty:\r\n",
-                                "\r\nX-One: two three\r\n", "\r\nuser-agent: Us\r\n",
-                                "\r\nAuthorization: Basic dTpw\r\n"};
-        for (size_t j = 0; j < sizeof wanted / sizeof wanted[0]; j++) {
-            if (strstr(heard, wanted[j]) == NULL) {
-                fail_msg("case %zu: no %s in %s", i, wanted[j], heard);
-            }
-        }
-        assert_null(strstr(heard, cases[i].absent));
-        assert_null(strstr(heard, "Accept-Encoding"));
-        assert_null(strstr(heard, "Cookie"));
-        assert_string_equal(strstr(heard, "\r\n\r\n") + 4, body != NULL ? body : "");
+        expect_sent(&fixture, &cases[i]);
     }
     unsetenv("http_proxy");
     end(&fixture);
