@@ -4,11 +4,11 @@
 #include "command/command.h"
 #include "command/json.h"
 #include "command/options.h"
-#include "command/settings.h"
 #include "directory/dms.h"
 #include "directory/lint.h"
 #include "directory/resolve.h"
 #include "script/engine.h"
+#include "settings.h"
 
 #include "base/text.h"
 
