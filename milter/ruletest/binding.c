@@ -196,7 +196,7 @@ static int advance_clock(lua_State *L)
 {
     binding_trial(L);
     lua_Number seconds = luaL_checknumber(L, 1);
-    luaL_argcheck(L, seconds >= 0 && seconds <= 1e9, 1, "0 to 1000000000 seconds");
+    luaL_argcheck(L, seconds >= 0 && seconds <= 1e9, 1, "out of range");
     clock_advance((int64_t)(seconds * 1000 + 0.5));
     return 0;
 }
