@@ -264,6 +264,39 @@ local function new_dns()
     return dns
 end
 
+local HTTP_FIELDS = { status = true, body = true, headers = true }
+
+local function set_http(_, url, answer)
+    if type(answer) == "table" then
+        for name in pairs(answer) do
+            if not HTTP_FIELDS[name] then
+                error("an answer has no " .. tostring(name) .. ": it has status, body, headers", 3)
+            end
+        end
+        world.http(url, "answer", answer)
+        return
+    end
+    local word, text = split(answer)
+    if word ~= "fails" and word ~= "silent" then
+        bad_answer(answer, '{ status = 200, body = "..." }, "fails: reason" or "silent"')
+    end
+    world.http(url, word, text or "the test says so")
+end
+
+local function http_asked(want)
+    local got = {}
+    for i, request in ipairs(world.http_asked()) do
+        got[i] = request.method .. " " .. request.url
+    end
+    table.sort(got)
+    table.sort(want)
+    expect(got, want, "HTTP requests", 2)
+end
+
+local function new_http()
+    return setmetatable({ asked = http_asked, requests = world.http_asked }, { __newindex = set_http })
+end
+
 -- Time
 
 local function set_clock(to)
@@ -366,6 +399,7 @@ local function new_test()
         directory = setmetatable({}, { __newindex = set_fault }),
         quota = setmetatable({}, { __newindex = set_quota }),
         dns = closed("t.dns", new_dns()),
+        http = new_http(),
         clock = set_clock,
         session = new_session,
         asked = asked,

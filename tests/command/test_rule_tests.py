@@ -69,6 +69,44 @@ test("the DNS and its failures", function(t)
     t.counted{ dns_asked = 6, dns_failed = 2, quota_failed = 1, recipients = 0 }
 end)
 
+test("HTTP and its failures", function(t)
+    t.rule("web", [[return { name = "web", mail = function(session, message)
+        for _, ask in ipairs{ { url = "https://x.example/a?key=1" }, { url = "http://x.example/b", body = "to you" },
+            { url = "http://x.example/b" }, { url = "http://x.example/silent", timeout = 300 },
+            { url = "http://x.example/large" }, { url = "http://nobody.example/" },
+            { url = "http://x.example/failing", headers = { ["X-Who"] = "me" } } } do
+            local answer, reason = http.request(ask)
+            log.info(answer and answer.status .. " " .. answer.body .. " " .. (answer.headers["x-more"] or "-") or reason)
+        end
+    end }]])
+    t.options{ rules = "web", ["http.max_body"] = "4KiB" }
+    t.http["https://x.example/a?key=1"] = { body = "fine\\0", headers = { ["X-More"] = "yes" } }
+    t.http["http://x.example/b"] = { status = 404 }
+    t.http["POST http://x.example/b"] = { status = 201, body = "taken" }
+    t.http["http://x.example/silent"] = "silent"
+    t.http["http://x.example/large"] = { body = ("x"):rep(4097) }
+    t.http["http://x.example/failing"] = "fails: no luck"
+    local s, began = t.session{}, t.clock()
+    s:mail("a@b.example"):is("continue")
+    local said = {}
+    for _, line in ipairs(t.log()) do
+        said[#said + 1] = line.event == "rule" and line.text or nil
+    end
+    equal(said, { "200 fine\\0 yes", "201 taken -", "404  -",
+        "http GET http://x.example/silent: no answer within 300 ms",
+        "http GET http://x.example/large: the body is longer than 4096 bytes",
+        "http GET http://nobody.example/: nobody is there: the test gives no answer",
+        "http GET http://x.example/failing: no luck" })
+    t.clock{ advance = 0.7 }
+    equal(t.clock(), began + 1)
+    t.http.asked{ "GET https://x.example/a?key=1", "POST http://x.example/b", "GET http://x.example/b",
+        "GET http://x.example/silent", "GET http://x.example/large", "GET http://nobody.example/",
+        "GET http://x.example/failing" }
+    equal(t.http.requests()[2].body, "to you")
+    equal(t.http.requests()[7].headers, { ["X-Who"] = "me" })
+    t.counted{ http_asked = 7, http_failed = 4 }
+end)
+
 test("silences side by side last as long as the longest", function(t)
     t.options{ ["dns.timeout"] = "1500ms" }
     local s = begin(t)
@@ -210,6 +248,10 @@ FAILURES = [
     ("""t.dns.a["a..b"] = {}""", "1: dns.a: no name that the DNS could know"),
     ("""t.dns.a["a"] = { 5 }""", "1: record 1: a text is wanted, not a number"),
     ("""t.dns.srv["a"] = {}""", "1: t.dns has no srv"),
+    ("""t.http["http://a/"] = "no\"""", '1: "no" is no answer: write { status = 200'),
+    ("""t.http["http://a/"] = { code = 200 }""", "1: an answer has no code"),
+    ("""t.http["http://a/"] = { body = 5 }""", "1: body: a text is wanted, not a number"),
+    ("""t.http.asked{ "GET http://a/" }""", '1: HTTP requests: got {  }, want { "GET http://a/" }'),
     ("""t.directory["a"] = "lost\"""", '1: "lost" is no answer: write "fails: reason"'),
     ("""t.volume{ acounts = {} }""", "1: a volume has no acounts"),
     ("""t.session{}\nt.volume{ accounts = {} }""", "2: too late: everything was loaded with the first session"),
@@ -277,7 +319,7 @@ class RuleTests(unittest.TestCase):
         self.write("asking.lua", ASKING)
         output = self.run_program(self.write("everything_test.lua", EVERYTHING))
         self.assertEqual(self.errors, "")
-        self.assertEqual([line for line in output.splitlines() if not line.startswith(("ok ", "# "))], ["1..8"])
+        self.assertEqual([line for line in output.splitlines() if not line.startswith(("ok ", "# "))], ["1..9"])
 
     def test_failures_name_line_and_value(self):
         names = []
