@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static const char help[] =
-    "Usage: foregate test [PATH...]\n"
+    "Usage: foregate test [--coverage] [PATH...]\n"
     "\n"
     "Runs tests of rules and prints the results as TAP. PATH is a file, or a folder in "
     "which\n"
@@ -22,6 +22,8 @@ static const char help[] =
     "and the clock are the test's own: of the configuration only rules.path and lua.path "
     "count,\n"
     "and nobody is asked.\n"
+    "\n"
+    "  --coverage   also print which lines of rule files never ran\n"
     "\n"
     "Exit status: 0 all passed, 1 one failed, 2 there are none, or a file is broken.\n";
 
@@ -67,7 +69,8 @@ static int test(const struct suite_settings *settings, struct test_files *files,
 
 int command_test(struct config *config, int argc, char **argv)
 {
-    const struct option_flag flags[] = {{NULL, NULL}};
+    bool coverage = false;
+    const struct option_flag flags[] = {{"--coverage", &coverage}, {NULL, NULL}};
     switch (options_read(&argc, argv, flags, help)) {
     case OPTIONS_GO_ON:
         break;
@@ -81,6 +84,7 @@ int command_test(struct config *config, int argc, char **argv)
     const struct suite_settings settings = {
         .rules_path = rules != NULL ? rules : "",
         .lua_path = library != NULL ? library : "",
+        .coverage = coverage,
     };
     struct test_files files = {.arena = arena_new()};
     int status = test(&settings, &files, argc, argv);

@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "directory/file.h"
-#include "ruletest/files.h"
+#include "ruletest/coverage.h"
 #include "ruletest/harness.h"
 #include "ruletest/log_lines.h"
 
@@ -160,6 +160,7 @@ static bool run_file(struct run *run, struct error *error)
     print_comment(run->arena, run->path);
     struct harness names;
     struct error problem = {0};
+    coverage_leave_out(run->path);
     run->source = file_read_text(run->arena, run->path, &problem);
     if (run->source == NULL || !find_rules(run, &problem)) {
         report_broken(run, problem.text);
@@ -191,6 +192,9 @@ bool suite_run(const struct suite_settings *settings, const char *const *paths,
     setenv("TZ", "UTC0", 1);
     tzset();
     log_lines_begin();
+    if (settings->coverage) {
+        coverage_begin(settings->lua_path);
+    }
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++) {
         struct run run = {
@@ -199,6 +203,7 @@ bool suite_run(const struct suite_settings *settings, const char *const *paths,
         arena_free(&run.arena);
     }
     log_lines_clear();
+    coverage_print();
     if (ok) {
         printf("1..%zu\n", result->tests);
     } else {

@@ -11,6 +11,7 @@
 struct suite_settings {
     const char *rules_path; /* where rules are looked for; beside a test file comes last */
     const char *lua_path;
+    bool coverage; /* print which lines of rule files never ran */
 };
 
 struct suite_result {

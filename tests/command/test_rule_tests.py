@@ -404,6 +404,34 @@ class RuleTests(unittest.TestCase):
         self.run_program("--json", status=2)
         self.assertIn("unknown option --json", self.errors)
 
+    def test_coverage(self):
+        self.write("part.lua", """\
+local function unused(value)
+    return value
+end
+local function refuse(reason)
+    if reason == "never" then
+        log.info("never")
+        return unused(reason)
+    else
+        return reject(550, "5.7.1", reason)
+    end
+end
+return { name = "part",
+    mail = function() return refuse("mail") end,
+    rcpt = function()
+        return refuse("never")
+    end,
+}
+""")
+        self.write("part_test.lua", """test("it", function(t)
+            t.rule("own", "return { name = 'own', mail = function() end }")
+            t.options{ rules = "own part" }
+            t.session{}:mail("a@b.example"):is("reject")
+        end)""")
+        output = self.run_program("--coverage", "part_test.lua")
+        self.assertEqual(output, "# part_test.lua\nok 1 - it\n# coverage ./part.lua: 8 of 12 lines; never run: 2 6-7 15\n1..1\n")
+
     def test_rules_beside_the_file_win(self):
         rule = 'return { name = "spoof", mail = function() return reject(550, "5.7.1", "%s") end }'
         self.write("mine/spoof.lua", rule % "beside")

@@ -271,6 +271,32 @@ test("more marks than anybody removes are refused", function(t)
     send(s, headers):is("reject", 550, "5.7.1", "there are 101 X-Foregate-Spoof headers")
 end)
 
+-- A domain that cannot be looked up is no foreign one.
+local function lost(t, sender, headers)
+    t.directory["lost.example"] = "fails: the directory is away"
+    local s = open(t, { ["spoof.own_domain"] = "reject" })
+    local verdict = s:mail(sender)
+    if verdict.kind == "continue" then
+        s:rcpt("bob@example.com"):is("continue")
+        verdict = s:finish{ headers = headers }
+    end
+    verdict:is("defer", 451, "4.3.0", "Temporary lookup failure")
+    equal(verdict.rule, "spoof")
+    matches(verdict.detail.reason, "the directory is away")
+end
+
+test("a stranger's sender at a domain that cannot be told", function(t)
+    lost(t, "x@lost.example")
+end)
+
+test("a stranger's From at a domain that cannot be told", function(t)
+    lost(t, "x@elsewhere.example", { { "From", "x@lost.example" } })
+end)
+
+test("a stranger's unreadable From with a domain that cannot be told", function(t)
+    lost(t, "x@elsewhere.example", { { "From", "x@y.example z@lost.example" } })
+end)
+
 test("own_domain knows a domain in both of its spellings", function(t)
     t.volume{ accounts = { "alice@xn--bcher-kva.example" } }
     t.options{ ["spoof.own_domain"] = "reject" }
