@@ -4,12 +4,12 @@
 #include "command/command.h"
 #include "command/json.h"
 #include "command/options.h"
-#include "command/settings.h"
 #include "directory/dms.h"
 #include "directory/lint.h"
 #include "directory/resolve.h"
 #include "script/engine.h"
 #include "script/lint.h"
+#include "settings.h"
 
 #include "base/text.h"
 

@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "command/command.h"
 #include "command/options.h"
-#include "command/parts.h"
 #include "gateway.h"
+#include "parts.h"
 #include "reload.h"
 
 #include <signal.h>
