@@ -177,6 +177,27 @@ uint64_t generation_number(const struct generation *generation)
     return generation->number;
 }
 
+const struct config *generation_config(const struct generation *generation)
+{
+    return generation->config;
+}
+
+bool generation_rule(const struct generation *generation, size_t index,
+                     struct loaded_rule *rule)
+{
+    if (index >= generation->ruleset.count) {
+        return false;
+    }
+    const struct rule *loaded = &generation->ruleset.rules[index];
+    *rule = (struct loaded_rule){
+        .name = loaded->name,
+        .file = loaded->file,
+        .source = loaded->source,
+        .tests = loaded->tests,
+    };
+    return true;
+}
+
 bool generation_has_stage(const struct generation *generation, enum stage stage)
 {
     for (size_t i = 0; i < generation->ruleset.count; i++) {

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+#include "reload/trial.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    STOP_MS = 200,  /* between two looks at what signals are pending */
+    REAP_MS = 10,   /* between two looks at a child that closed its output */
+    CHUNKS = 16,    /* of 4 KiB that are read before others get their turn */
+    ARGUMENTS = 80, /* a rule's tests fill 500 bytes at most */
+    ENVIRONMENT = 32,
+    STATUS_FAILING = 1 /* of `foregate test` */
+};
+
+extern char **environ;
+
+void trial_init(struct trial *trial, const struct generation *generation)
+{
+    *trial = (struct trial){
+        .generation = generation,
+        .output = -1,
+        .deadline_ms = clock_monotonic_ms() +
+                       config_number(generation_config(generation), "reload.tests_timeout"),
+    };
+}
+
+/* Options of ours do not reach it: a test gives the same result wherever it runs. */
+static void choose_environment(char **chosen)
+{
+    static const char *const kept[] = {
+        "PATH=",         "HOME=",         "TMPDIR=",        "LANG=",
+        "ASAN_OPTIONS=", "LSAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS="};
+    size_t count = 0;
+    for (char **variable = environ; *variable != NULL; variable++) {
+        for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+            if (count < ENVIRONMENT && strncmp(*variable, kept[i], strlen(kept[i])) == 0) {
+                chosen[count++] = *variable;
+            }
+        }
+    }
+    chosen[count] = NULL;
+}
+
+/* The files are there, or it is said which is not. */
+static bool choose_arguments(struct arena *arena, const struct trial *trial,
+                             const struct loaded_rule *rule, char **chosen,
+                             struct error *error)
+{
+    const struct config *config = generation_config(trial->generation);
+    static const char *const program[] = {"foregate", "-c", "/dev/null", "-o"};
+    size_t count = 0;
+    while (count < sizeof program / sizeof program[0]) {
+        chosen[count] = arena_copy(arena, program[count]);
+        count++;
+    }
+    chosen[count++] =
+        arena_format(arena, "rules.path=%s", config_text(config, "rules.path"));
+    chosen[count++] = arena_copy(arena, "-o");
+    chosen[count++] = arena_format(arena, "lua.path=%s", config_text(config, "lua.path"));
+    chosen[count++] = arena_copy(arena, "test");
+    const char *names = rule->tests;
+    const char *name;
+    size_t length;
+    int folder = (int)(strrchr(rule->file, '/') - rule->file);
+    while (text_next_word(&names, &name, &length) && count < ARGUMENTS) {
+        chosen[count] =
+            arena_format(arena, "%.*s/%.*s", folder, rule->file, (int)length, name);
+        if (access(chosen[count], R_OK) != 0) {
+            return error_set(error, ERROR_CONFIG,
+                             "%s: its tests %s cannot be read (%s); put them there, or "
+                             "correct `tests`",
+                             rule->file, chosen[count], strerror(errno));
+        }
+        count++;
+    }
+    chosen[count] = NULL;
+    return true;
+}
+
+/* Signals as a fresh program has them, none of our descriptors. */
+static int spawn(pid_t *child, int output, char **arguments)
+{
+    char *environment[ENVIRONMENT + 1];
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigset_t all;
+    choose_environment(environment);
+    sigemptyset(&none);
+    sigfillset(&all);
+    signal(SIGCHLD,
+           SIG_DFL); /* ignored, as some parents leave it, nobody could wait for it */
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
+    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    int result =
+        posix_spawn(child, "/proc/self/exe", &files, &attributes, arguments, environment);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    return result;
+}
+
+static bool start(struct trial *trial, const struct loaded_rule *rule, struct error *error)
+{
+    char *arguments[ARGUMENTS + 1];
+    struct arena *arena = arena_new();
+    bool ok = choose_arguments(arena, trial, rule, arguments, error);
+    if (ok) {
+        int pipe[2];
+        int result = pipe2(pipe, O_CLOEXEC) == 0 ? 0 : errno;
+        if (result == 0) {
+            fcntl(pipe[0], F_SETFL, O_NONBLOCK);
+            result = spawn(&trial->child, pipe[1], arguments);
+            close(pipe[1]);
+            trial->output = pipe[0];
+        }
+        ok = result == 0 ||
+             error_set(error, ERROR_SYSTEM, "%s: its tests %s cannot be started: %s",
+                       rule->file, rule->tests, strerror(result));
+    }
+    arena_free(&arena);
+    trial->heard = (struct trial_output){0};
+    if (!ok) {
+        trial->child = 0; /* not defined behind a failure */
+        trial_end(trial);
+    }
+    return ok;
+}
+
+/* TAP: a test that failed tells most; then that there is an end to it; then whatever is no
+ * result, for that is what the program itself says. */
+static int rank_of(const char *line)
+{
+    static const char *const results[] = {"ok ", "TAP ", "1..", "#"};
+    if (strncmp(line, "not ok", 6) == 0) {
+        return 3;
+    }
+    if (strncmp(line, "Bail out!", 9) == 0) {
+        return 2;
+    }
+    bool tells = *line != '\0' && *line != ' ';
+    for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
+        tells = tells && strncmp(line, results[i], strlen(results[i])) != 0;
+    }
+    return tells ? 1 : 0;
+}
+
+static void end_line(struct trial_output *heard)
+{
+    heard->line[heard->length] = '\0';
+    heard->length = 0;
+    int rank = rank_of(heard->line);
+    if (rank > heard->rank) {
+        heard->rank = rank;
+        memcpy(heard->said, heard->line, sizeof heard->said);
+    }
+}
+
+static void hear(struct trial_output *heard, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '\n') {
+            end_line(heard);
+        } else if (heard->length + 1 < sizeof heard->line) {
+            heard->line[heard->length++] = text[i] != '\0' ? text[i] : '?';
+        }
+    }
+}
+
+static void read_output(struct trial *trial)
+{
+    char chunk[4096];
+    for (int i = 0; i < CHUNKS && trial->output >= 0; i++) {
+        ssize_t got = read(trial->output, chunk, sizeof chunk);
+        if (got > 0) {
+            hear(&trial->heard, chunk, (size_t)got);
+        } else if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        } else {
+            end_line(&trial->heard);
+            close(trial->output);
+            trial->output = -1;
+        }
+    }
+}
+
+static bool judge(const struct trial *trial, const struct loaded_rule *rule, int status,
+                  struct error *error)
+{
+    const char *said = trial->heard.rank > 0 ? trial->heard.said : "it said nothing";
+    if (!WIFEXITED(status)) {
+        return error_set(error, ERROR_SYSTEM, "%s: its tests %s were ended by signal %d",
+                         rule->file, rule->tests, WTERMSIG(status));
+    }
+    if (WEXITSTATUS(status) == 0) {
+        return true;
+    }
+    return error_set(
+        error, ERROR_CONFIG, "%s: its tests %s %s: %s", rule->file, rule->tests,
+        WEXITSTATUS(status) == STATUS_FAILING ? "fail" : "cannot be run", said);
+}
+
+/* The next rule with tests; false behind the last. */
+static bool next_rule(const struct trial *trial, size_t *index, struct loaded_rule *rule)
+{
+    while (generation_rule(trial->generation, *index, rule)) {
+        if (rule->tests[0] != '\0') {
+            return true;
+        }
+        ++*index;
+    }
+    return false;
+}
+
+/* One child further, as far as it goes without waiting. */
+static enum trial_state watch_child(struct trial *trial, const struct loaded_rule *rule,
+                                    struct error *error)
+{
+    int status = 0;
+    read_output(trial);
+    if (clock_monotonic_ms() >= trial->deadline_ms) {
+        trial_end(trial);
+        error_set(error, ERROR_TIMEOUT,
+                  "%s: its tests %s do not end within reload.tests_timeout; is there a "
+                  "test that loops?",
+                  rule->file, rule->tests);
+        return TRIAL_FAILED;
+    }
+    if (trial->output >= 0 || waitpid(trial->child, &status, WNOHANG) == 0) {
+        return TRIAL_RUNNING;
+    }
+    trial->child = 0;
+    trial->rules++;
+    trial->next++;
+    return judge(trial, rule, status, error) ? TRIAL_PASSED : TRIAL_FAILED;
+}
+
+enum trial_state trial_advance(struct trial *trial, struct error *error)
+{
+    enum trial_state state = TRIAL_PASSED;
+    struct loaded_rule rule;
+    while (state == TRIAL_PASSED && next_rule(trial, &trial->next, &rule)) {
+        bool runs = trial->child != 0 || start(trial, &rule, error);
+        state = runs ? watch_child(trial, &rule, error) : TRIAL_FAILED;
+    }
+    return state;
+}
+
+struct pollfd trial_event(const struct trial *trial)
+{
+    return (struct pollfd){.fd = trial->output, .events = POLLIN};
+}
+
+int trial_wait_ms(const struct trial *trial)
+{
+    int64_t left = trial->deadline_ms - clock_monotonic_ms();
+    left = trial->output < 0 && left > REAP_MS ? REAP_MS : left;
+    return left > 0 ? (int)left : 0;
+}
+
+void trial_end(struct trial *trial)
+{
+    if (trial->child > 0) {
+        kill(trial->child, SIGKILL);
+        waitpid(trial->child, NULL, 0);
+        trial->child = 0;
+    }
+    if (trial->output >= 0) {
+        close(trial->output);
+        trial->output = -1;
+    }
+}
+
+/* Of a program that takes signals only when it waits for them. */
+static bool is_to_stop(void)
+{
+    sigset_t pending;
+    sigpending(&pending);
+    return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
+}
+
+bool trial_run(const struct generation *generation, struct error *error)
+{
+    struct trial trial;
+    enum trial_state state;
+    trial_init(&trial, generation);
+    while ((state = trial_advance(&trial, error)) == TRIAL_RUNNING && !is_to_stop()) {
+        struct pollfd event = trial_event(&trial);
+        int wait_ms = trial_wait_ms(&trial);
+        poll(&event, 1, wait_ms < STOP_MS ? wait_ms : STOP_MS);
+    }
+    if (state == TRIAL_RUNNING) {
+        error_set(error, ERROR_SYSTEM, "rules: stopped before their tests had ended");
+    }
+    trial_end(&trial);
+    return state == TRIAL_PASSED;
+}
