@@ -4,10 +4,10 @@
 #include "base/log.h"
 #include "command/command.h"
 #include "command/options.h"
-#include "command/parts.h"
 #include "gateway.h"
+#include "parts.h"
 #include "reload/reload.h"
-#include "reload/trial.h"
+#include "reload/tests_child.h"
 #include "reload/volume.h"
 
 #include <signal.h>
@@ -142,7 +142,7 @@ static bool start_parts(struct config *config, struct error *error)
  * whether they would pass, mail must not wait for it. */
 static bool test_rules(const struct generation *generation, struct error *error)
 {
-    if (trial_run(generation, error)) {
+    if (tests_child_run(generation, error)) {
         return true;
     }
     if (error->kind != ERROR_CONFIG) {

@@ -39,7 +39,7 @@ void rules_init(struct rules *rules, const struct config *start,
 void rules_deinit(struct rules *rules)
 {
     if (rules->candidate != NULL) {
-        trial_end(&rules->trial);
+        tests_child_end(&rules->tests);
         generation_free(&rules->candidate);
     }
     rules_tidy(rules);
@@ -112,8 +112,8 @@ static void take_over(struct rules *rules)
     log_begin(&line, LOG_INFO, "rules_loaded");
     log_number(&line, "generation", (int64_t)generation_number(rules->generation));
     changes_log(&changes, &line);
-    if (rules->trial.rules > 0) {
-        log_number(&line, "tested", (int64_t)rules->trial.rules);
+    if (rules->tests.rules > 0) {
+        log_number(&line, "tested", (int64_t)rules->tests.rules);
     }
     log_end(&line);
     log_restart(&changes);
@@ -138,7 +138,7 @@ static void build(struct rules *rules)
     if (rules->candidate != NULL) {
         generation_own_config(rules->candidate, &config);
         watch_add_tests(rules->watch, rules->candidate);
-        trial_init(&rules->trial, rules->candidate);
+        tests_child_init(&rules->tests, rules->candidate);
     }
     config_free(&config);
 }
@@ -170,7 +170,7 @@ static bool conclude(struct rules *rules)
 static bool try_tests(struct rules *rules)
 {
     bool runs = rules->candidate != NULL &&
-                trial_advance(&rules->trial, &rules->error) == TRIAL_RUNNING;
+                tests_child_advance(&rules->tests, &rules->error) == TESTS_RUNNING;
     return !runs;
 }
 
@@ -273,12 +273,12 @@ void rules_advance(struct rules *rules)
 struct pollfd rules_event(const struct rules *rules)
 {
     struct pollfd none = {.fd = -1};
-    return rules_are_busy(rules) ? trial_event(&rules->trial) : none;
+    return rules_are_busy(rules) ? tests_child_event(&rules->tests) : none;
 }
 
 int rules_wait_ms(const struct rules *rules)
 {
     int wait_ms = rules->is_settling ? SETTLE_MS : POLL_MS;
-    int trial_ms = rules_are_busy(rules) ? trial_wait_ms(&rules->trial) : wait_ms;
-    return trial_ms < wait_ms ? trial_ms : wait_ms;
+    int tests_ms = rules_are_busy(rules) ? tests_child_wait_ms(&rules->tests) : wait_ms;
+    return tests_ms < wait_ms ? tests_ms : wait_ms;
 }

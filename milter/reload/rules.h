@@ -8,7 +8,7 @@
 
 #include "current.h"
 #include "reload/report.h"
-#include "reload/trial.h"
+#include "reload/tests_child.h"
 #include "reload/watch.h"
 
 #include <poll.h>
@@ -32,7 +32,7 @@ struct rules {
     int64_t look_ms; /* not before */
 
     struct generation *candidate; /* built; its tests run */
-    struct trial trial;
+    struct tests_child tests;
     struct error error;   /* of the try under way; empty: none */
     bool is_loud;         /* its failure is news */
     int disturbed;        /* tries in a row during which files changed */

@@ -320,6 +320,7 @@ void engine_call(struct generation *generation, struct stage_call *stage)
         .services = generation->services,
         .state = state_enter(generation),
         .scratch = arena_new(),
+        .began_seconds = clock_seconds(),
         .deadline_ms = clock_monotonic_ms() +
                        (is_long ? generation->message_ms : generation->command_ms),
     };

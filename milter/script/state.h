@@ -54,12 +54,13 @@ struct call {
     const struct rule *rule;
     struct arena *scratch; /* dies with the call */
     int64_t instructions_left;
-    int64_t charged;      /* by functions, since the last look for that */
-    int64_t deadline_ms;  /* monotonic */
-    enum limit limit;     /* the one that it ran into; it ends */
-    char place[128];      /* file and line of that; "": not known */
-    bool too_large;       /* refused for its size; that may be caught */
-    size_t refused_bytes; /* the last request for memory, until it is asked again */
+    int64_t charged;       /* by functions, since the last look for that */
+    int64_t deadline_ms;   /* monotonic */
+    int64_t began_seconds; /* since the epoch: what rules take for now */
+    enum limit limit;      /* the one that it ran into; it ends */
+    char place[128];       /* file and line of that; "": not known */
+    bool too_large;        /* refused for its size; that may be caught */
+    size_t refused_bytes;  /* the last request for memory, until it is asked again */
     int memory_failures;
     lua_State *running;
     int log_lines;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "command/parts.h"
+#include "parts.h"
 
-#include "command/settings.h"
+#include "settings.h"
 
 #include <assert.h>
 
@@ -10,11 +10,14 @@
 enum { MAILBOXES = 65536, LOADS = 3 };
 
 static bool start_quota(struct parts *parts, const struct config *config,
-                        struct error *error)
+                        const struct parts_scripts *scripts, struct error *error)
 {
     struct services *services = &parts->services;
     parts->quota = settings_quota(config);
-    services->quota = quota_client_new(parts->loop, &parts->quota, error);
+    services->quota =
+        scripts != NULL ? quota_client_new_scripted(services->loop, parts->quota.timeout_ms,
+                                                    scripts->quota, scripts->quota_argument)
+                        : quota_client_new(services->loop, &parts->quota, error);
     if (services->quota == NULL) {
         return false;
     }
@@ -30,17 +33,20 @@ static bool start_quota(struct parts *parts, const struct config *config,
         .limit_bytes = config_number(config, "quota.limit"),
     };
     services->ledger = ledger_new(&ledger);
-    services->desk = quota_desk_new(parts->loop, services->quota, services->ledger);
+    services->desk = quota_desk_new(services->loop, services->quota, services->ledger);
     services->quota_timeout_ms = parts->quota.timeout_ms;
     services->quota_overhead = config_number(config, "quota.overhead");
     return true;
 }
 
-static bool start_dns(struct parts *parts, const struct config *config, struct error *error)
+static bool start_dns(struct parts *parts, const struct config *config,
+                      const struct parts_scripts *scripts, struct error *error)
 {
     struct services *services = &parts->services;
     const struct dns_settings settings = settings_dns(config);
-    services->dns = dns_client_new(parts->loop, &settings, error);
+    services->dns = scripts != NULL ? dns_client_new_scripted(&settings, scripts->dns,
+                                                              scripts->dns_argument)
+                                    : dns_client_new(services->loop, &settings, error);
     services->dns_timeout_ms = settings.timeout_ms;
     return services->dns != NULL;
 }
@@ -68,38 +74,45 @@ static struct snapshot *load_directory(struct parts *parts, struct finding_list 
     return snapshot;
 }
 
-static bool start(struct parts *parts, struct config *config, struct finding_list *findings,
-                  struct error *error)
+static bool start_services(struct parts *parts, const struct config *config,
+                           const struct parts_scripts *scripts, struct error *error)
 {
-    /* Rules first: only with their options declared is the configuration complete, and what
-     * is wrong with it comes before what follows from it. */
+    parts->loop = scripts == NULL ? loop_start(error) : NULL;
+    parts->services.loop = scripts == NULL ? parts->loop : scripts->loop;
+    return parts->services.loop != NULL && start_quota(parts, config, scripts, error) &&
+           start_dns(parts, config, scripts, error);
+}
+
+/* Rules first: only with their options declared is the configuration complete, and what is
+ * wrong with it comes before what follows from it. */
+static bool start_rules(struct parts *parts, struct config *config, struct error *error)
+{
     struct generation *generation = generation_new(config, &parts->services, error);
     if (generation == NULL) {
         return false;
     }
     parts->current = current_new(generation, NULL);
-    if (!settings_directory(config, parts->arena, &parts->directory, error) ||
-        !network_list_parse(parts->arena, config_text(config, "trusted_networks"),
-                            &parts->trusted, error)) {
-        return false;
-    }
+    return settings_directory(config, parts->arena, &parts->directory, error) &&
+           network_list_parse(parts->arena, config_text(config, "trusted_networks"),
+                              &parts->trusted, error);
+}
+
+static bool start_directory(struct parts *parts, struct finding_list *findings,
+                            struct error *error)
+{
     struct snapshot *snapshot = load_directory(parts, findings, error);
     if (snapshot == NULL) {
         return false;
     }
     struct snapshot *none = current_set_snapshot(parts->current, snapshot);
     assert(none == NULL);
-    parts->loop = loop_start(error);
-    parts->services.loop = parts->loop;
-    return parts->loop != NULL && start_quota(parts, config, error) &&
-           start_dns(parts, config, error);
+    return true;
 }
 
-bool parts_start(struct parts *parts, struct config *config, struct finding_list *findings,
-                 struct error *error)
+/* Stops what was started when something fails. */
+static bool complete(struct parts *parts, const struct config *config, bool ok)
 {
-    *parts = (struct parts){.arena = arena_new()};
-    if (!start(parts, config, findings, error)) {
+    if (!ok) {
         parts_stop(parts);
         return false;
     }
@@ -111,6 +124,27 @@ bool parts_start(struct parts *parts, struct config *config, struct finding_list
         .rewrite = settings_rewrite(config),
     };
     return true;
+}
+
+bool parts_start(struct parts *parts, struct config *config, struct finding_list *findings,
+                 struct error *error)
+{
+    *parts = (struct parts){.arena = arena_new()};
+    bool ok = start_rules(parts, config, error) &&
+              start_directory(parts, findings, error) &&
+              start_services(parts, config, NULL, error);
+    return complete(parts, config, ok);
+}
+
+bool parts_start_scripted(struct parts *parts, struct config *config,
+                          const struct parts_scripts *scripts, struct error *error)
+{
+    *parts = (struct parts){.arena = arena_new()};
+    bool ok = start_rules(parts, config, error);
+    parts->directory.faults = scripts->faults;
+    ok = ok && start_directory(parts, NULL, error) &&
+         start_services(parts, config, scripts, error);
+    return complete(parts, config, ok);
 }
 
 void parts_stop(struct parts *parts)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "reload/trial.h"
+#include "reload/tests_child.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -17,6 +17,7 @@
 
 enum {
     STOP_MS = 200,  /* between two looks at what signals are pending */
+    END_MS = 2000,  /* from SIGTERM to SIGKILL */
     REAP_MS = 10,   /* between two looks at a child that closed its output */
     CHUNKS = 16,    /* of 4 KiB that are read before others get their turn */
     ARGUMENTS = 80, /* a rule's tests fill 500 bytes at most */
@@ -26,9 +27,9 @@ enum {
 
 extern char **environ;
 
-void trial_init(struct trial *trial, const struct generation *generation)
+void tests_child_init(struct tests_child *tests, const struct generation *generation)
 {
-    *trial = (struct trial){
+    *tests = (struct tests_child){
         .generation = generation,
         .output = -1,
         .deadline_ms = clock_monotonic_ms() +
@@ -54,11 +55,11 @@ static void choose_environment(char **chosen)
 }
 
 /* The files are there, or it is said which is not. */
-static bool choose_arguments(struct arena *arena, const struct trial *trial,
+static bool choose_arguments(struct arena *arena, const struct tests_child *tests,
                              const struct loaded_rule *rule, char **chosen,
                              struct error *error)
 {
-    const struct config *config = generation_config(trial->generation);
+    const struct config *config = generation_config(tests->generation);
     static const char *const program[] = {"foregate", "-c", "/dev/null", "-o"};
     size_t count = 0;
     while (count < sizeof program / sizeof program[0]) {
@@ -118,32 +119,35 @@ static int spawn(pid_t *child, int output, char **arguments)
     return result;
 }
 
-static bool start(struct trial *trial, const struct loaded_rule *rule, struct error *error)
+static bool start(struct tests_child *tests, const struct loaded_rule *rule,
+                  struct error *error)
 {
     char *arguments[ARGUMENTS + 1];
     struct arena *arena = arena_new();
-    bool ok = choose_arguments(arena, trial, rule, arguments, error);
+    bool ok = choose_arguments(arena, tests, rule, arguments, error);
     if (ok) {
         int pipe[2];
         int result = pipe2(pipe, O_CLOEXEC) == 0 ? 0 : errno;
         if (result == 0) {
             fcntl(pipe[0], F_SETFL, O_NONBLOCK);
-            result = spawn(&trial->child, pipe[1], arguments);
+            result = spawn(&tests->child, pipe[1], arguments);
             close(pipe[1]);
-            trial->output = pipe[0];
+            tests->output = pipe[0];
         }
         ok = result == 0 ||
              error_set(error, ERROR_SYSTEM, "%s: its tests %s cannot be started: %s",
                        rule->file, rule->tests, strerror(result));
     }
     arena_free(&arena);
-    trial->heard = (struct trial_output){0};
+    tests->heard = (struct tests_output){0};
     if (!ok) {
-        trial->child = 0; /* not defined behind a failure */
-        trial_end(trial);
+        tests->child = 0; /* not defined behind a failure */
+        tests_child_end(tests);
     }
     return ok;
 }
+
+enum { RANK_FAILURE = 3 };
 
 /* TAP: a test that failed tells most; then that there is an end to it; then whatever is no
  * result, for that is what the program itself says. */
@@ -151,7 +155,7 @@ static int rank_of(const char *line)
 {
     static const char *const results[] = {"ok ", "TAP ", "1..", "#"};
     if (strncmp(line, "not ok", 6) == 0) {
-        return 3;
+        return RANK_FAILURE;
     }
     if (strncmp(line, "Bail out!", 9) == 0) {
         return 2;
@@ -163,18 +167,30 @@ static int rank_of(const char *line)
     return tells ? 1 : 0;
 }
 
-static void end_line(struct trial_output *heard)
+/* Behind the line of a test that failed stands why. */
+static void add_reason(struct tests_output *heard)
+{
+    size_t used = strlen(heard->said);
+    snprintf(heard->said + used, sizeof heard->said - used, ": %s", heard->line + 2);
+}
+
+static void end_line(struct tests_output *heard)
 {
     heard->line[heard->length] = '\0';
     heard->length = 0;
     int rank = rank_of(heard->line);
-    if (rank > heard->rank) {
+    if (heard->wants_reason && strncmp(heard->line, "# ", 2) == 0) {
+        add_reason(heard);
+    } else if (rank > heard->rank) {
         heard->rank = rank;
-        memcpy(heard->said, heard->line, sizeof heard->said);
+        snprintf(heard->said, sizeof heard->said, "%s", heard->line);
+        heard->wants_reason = rank == RANK_FAILURE;
+        return;
     }
+    heard->wants_reason = false;
 }
 
-static void hear(struct trial_output *heard, const char *text, size_t length)
+static void hear(struct tests_output *heard, const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         if (text[i] == '\n') {
@@ -185,27 +201,27 @@ static void hear(struct trial_output *heard, const char *text, size_t length)
     }
 }
 
-static void read_output(struct trial *trial)
+static void read_output(struct tests_child *tests)
 {
     char chunk[4096];
-    for (int i = 0; i < CHUNKS && trial->output >= 0; i++) {
-        ssize_t got = read(trial->output, chunk, sizeof chunk);
+    for (int i = 0; i < CHUNKS && tests->output >= 0; i++) {
+        ssize_t got = read(tests->output, chunk, sizeof chunk);
         if (got > 0) {
-            hear(&trial->heard, chunk, (size_t)got);
+            hear(&tests->heard, chunk, (size_t)got);
         } else if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
         } else {
-            end_line(&trial->heard);
-            close(trial->output);
-            trial->output = -1;
+            end_line(&tests->heard);
+            close(tests->output);
+            tests->output = -1;
         }
     }
 }
 
-static bool judge(const struct trial *trial, const struct loaded_rule *rule, int status,
-                  struct error *error)
+static bool judge(const struct tests_child *tests, const struct loaded_rule *rule,
+                  int status, struct error *error)
 {
-    const char *said = trial->heard.rank > 0 ? trial->heard.said : "it said nothing";
+    const char *said = tests->heard.rank > 0 ? tests->heard.said : "it said nothing";
     if (!WIFEXITED(status)) {
         return error_set(error, ERROR_SYSTEM, "%s: its tests %s were ended by signal %d",
                          rule->file, rule->tests, WTERMSIG(status));
@@ -213,15 +229,17 @@ static bool judge(const struct trial *trial, const struct loaded_rule *rule, int
     if (WEXITSTATUS(status) == 0) {
         return true;
     }
-    return error_set(
-        error, ERROR_CONFIG, "%s: its tests %s %s: %s", rule->file, rule->tests,
-        WEXITSTATUS(status) == STATUS_FAILING ? "fail" : "cannot be run", said);
+    bool failed =
+        tests->heard.rank == RANK_FAILURE || WEXITSTATUS(status) == STATUS_FAILING;
+    return error_set(error, failed ? ERROR_CONFIG : ERROR_SYSTEM, "%s: its tests %s %s: %s",
+                     rule->file, rule->tests, failed ? "fail" : "cannot be run", said);
 }
 
 /* The next rule with tests; false behind the last. */
-static bool next_rule(const struct trial *trial, size_t *index, struct loaded_rule *rule)
+static bool next_rule(const struct tests_child *tests, size_t *index,
+                      struct loaded_rule *rule)
 {
-    while (generation_rule(trial->generation, *index, rule)) {
+    while (generation_rule(tests->generation, *index, rule)) {
         if (rule->tests[0] != '\0') {
             return true;
         }
@@ -231,61 +249,74 @@ static bool next_rule(const struct trial *trial, size_t *index, struct loaded_ru
 }
 
 /* One child further, as far as it goes without waiting. */
-static enum trial_state watch_child(struct trial *trial, const struct loaded_rule *rule,
-                                    struct error *error)
+static enum tests_state watch_child(struct tests_child *tests,
+                                    const struct loaded_rule *rule, struct error *error)
 {
     int status = 0;
-    read_output(trial);
-    if (clock_monotonic_ms() >= trial->deadline_ms) {
-        trial_end(trial);
+    read_output(tests);
+    if (clock_monotonic_ms() >= tests->deadline_ms) {
+        tests_child_end(tests);
         error_set(error, ERROR_TIMEOUT,
                   "%s: its tests %s do not end within reload.tests_timeout; is there a "
                   "test that loops?",
                   rule->file, rule->tests);
-        return TRIAL_FAILED;
+        return TESTS_FAILED;
     }
-    if (trial->output >= 0 || waitpid(trial->child, &status, WNOHANG) == 0) {
-        return TRIAL_RUNNING;
+    if (tests->output >= 0 || waitpid(tests->child, &status, WNOHANG) == 0) {
+        return TESTS_RUNNING;
     }
-    trial->child = 0;
-    trial->rules++;
-    trial->next++;
-    return judge(trial, rule, status, error) ? TRIAL_PASSED : TRIAL_FAILED;
+    tests->child = 0;
+    tests->rules++;
+    tests->next++;
+    return judge(tests, rule, status, error) ? TESTS_PASSED : TESTS_FAILED;
 }
 
-enum trial_state trial_advance(struct trial *trial, struct error *error)
+enum tests_state tests_child_advance(struct tests_child *tests, struct error *error)
 {
-    enum trial_state state = TRIAL_PASSED;
+    enum tests_state state = TESTS_PASSED;
     struct loaded_rule rule;
-    while (state == TRIAL_PASSED && next_rule(trial, &trial->next, &rule)) {
-        bool runs = trial->child != 0 || start(trial, &rule, error);
-        state = runs ? watch_child(trial, &rule, error) : TRIAL_FAILED;
+    while (state == TESTS_PASSED && next_rule(tests, &tests->next, &rule)) {
+        bool runs = tests->child != 0 || start(tests, &rule, error);
+        state = runs ? watch_child(tests, &rule, error) : TESTS_FAILED;
     }
     return state;
 }
 
-struct pollfd trial_event(const struct trial *trial)
+struct pollfd tests_child_event(const struct tests_child *tests)
 {
-    return (struct pollfd){.fd = trial->output, .events = POLLIN};
+    return (struct pollfd){.fd = tests->output, .events = POLLIN};
 }
 
-int trial_wait_ms(const struct trial *trial)
+int tests_child_wait_ms(const struct tests_child *tests)
 {
-    int64_t left = trial->deadline_ms - clock_monotonic_ms();
-    left = trial->output < 0 && left > REAP_MS ? REAP_MS : left;
+    int64_t left = tests->deadline_ms - clock_monotonic_ms();
+    left = tests->output < 0 && left > REAP_MS ? REAP_MS : left;
     return left > 0 ? (int)left : 0;
 }
 
-void trial_end(struct trial *trial)
+/* A test in its middle removes its files first, when it is given the time. */
+static void end_child(pid_t child)
 {
-    if (trial->child > 0) {
-        kill(trial->child, SIGKILL);
-        waitpid(trial->child, NULL, 0);
-        trial->child = 0;
+    kill(child, SIGTERM);
+    for (int i = 0; i < END_MS / REAP_MS; i++) {
+        if (waitpid(child, NULL, WNOHANG) != 0) {
+            return;
+        }
+        poll(NULL, 0, REAP_MS);
     }
-    if (trial->output >= 0) {
-        close(trial->output);
-        trial->output = -1;
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
+void tests_child_end(struct tests_child *tests)
+{
+    if (tests->child > 0) {
+        end_child(tests->child);
+        tests->child = 0;
+    }
+    if (tests->output >= 0) {
+        close(tests->output);
+        tests->output = -1;
     }
 }
 
@@ -297,19 +328,19 @@ static bool is_to_stop(void)
     return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
 }
 
-bool trial_run(const struct generation *generation, struct error *error)
+bool tests_child_run(const struct generation *generation, struct error *error)
 {
-    struct trial trial;
-    enum trial_state state;
-    trial_init(&trial, generation);
-    while ((state = trial_advance(&trial, error)) == TRIAL_RUNNING && !is_to_stop()) {
-        struct pollfd event = trial_event(&trial);
-        int wait_ms = trial_wait_ms(&trial);
+    struct tests_child tests;
+    enum tests_state state;
+    tests_child_init(&tests, generation);
+    while ((state = tests_child_advance(&tests, error)) == TESTS_RUNNING && !is_to_stop()) {
+        struct pollfd event = tests_child_event(&tests);
+        int wait_ms = tests_child_wait_ms(&tests);
         poll(&event, 1, wait_ms < STOP_MS ? wait_ms : STOP_MS);
     }
-    if (state == TRIAL_RUNNING) {
+    if (state == TESTS_RUNNING) {
         error_set(error, ERROR_SYSTEM, "rules: stopped before their tests had ended");
     }
-    trial_end(&trial);
-    return state == TRIAL_PASSED;
+    tests_child_end(&tests);
+    return state == TESTS_PASSED;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The configuration as the directory and the clients of services want it. */
-#ifndef FOREGATE_COMMAND_SETTINGS_H
-#define FOREGATE_COMMAND_SETTINGS_H
+#ifndef FOREGATE_SETTINGS_H
+#define FOREGATE_SETTINGS_H
 
 #include "base/arena.h"
 #include "base/config.h"

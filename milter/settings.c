@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "command/settings.h"
+#include "settings.h"
 
 #include <string.h>
 
