@@ -135,6 +135,12 @@ def too_long():
         equal("no child is left", children(program), [])
         equal("the old one", says(program), "one")
 
+        position = program.log_position
+        program.reload()
+        child, = wait_until(lambda: children(program), LIMIT, "the child")
+        os.kill(int(child), signal.SIGKILL)
+        holds("killed", program.wait_log("rules_kept.*ended by signal 9; it is tried again", after=position, limit=LIMIT),
+              program.log)
         program.reload()
         child, = wait_until(lambda: children(program), LIMIT, "the child")
         program.stop()
