@@ -24,7 +24,7 @@ struct quota_client_settings settings_quota(const struct config *config);
 /* The same. */
 struct dns_settings settings_dns(const struct config *config);
 
-/* The same; nothing is rewritten in shadow mode. */
+/* The same. */
 struct rewrite settings_rewrite(const struct config *config);
 
 #endif

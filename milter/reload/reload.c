@@ -159,7 +159,7 @@ struct reload *reload_start(const struct reload_settings *settings, struct error
     return reload;
 }
 
-void reload_quit(struct reload *reload)
+static void tell_to_stop(struct reload *reload)
 {
     const uint64_t one = 1;
     control_remove(&reload->control);
@@ -168,12 +168,18 @@ void reload_quit(struct reload *reload)
     (void)written; /* without it the thread looks after half a second */
 }
 
+void reload_quit(struct reload *reload)
+{
+    tell_to_stop(reload);
+    pthread_detach(reload->thread);
+}
+
 void reload_stop(struct reload **reload)
 {
     if (*reload == NULL) {
         return;
     }
-    reload_quit(*reload);
+    tell_to_stop(*reload);
     pthread_join((*reload)->thread, NULL);
     close_events(*reload);
     free(*reload);

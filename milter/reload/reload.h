@@ -28,11 +28,12 @@ struct reload_settings {
  */
 struct reload *reload_start(const struct reload_settings *settings, struct error *error);
 
-/* Nobody can ask for a reload any more, and soon there is none. Does not wait; reload stays
- * valid. */
+/* Nobody can ask for a reload any more, and soon there is none. For a process that is about
+ * to exit: does not wait for the thread, which may be reading a large directory, and frees
+ * nothing. */
 void reload_quit(struct reload *reload);
 
-/* Waits until the thread has ended. */
+/* Waits until the thread has ended, and frees it. */
 void reload_stop(struct reload **reload);
 
 #endif

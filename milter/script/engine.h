@@ -95,6 +95,7 @@ struct loaded_rule {
 bool generation_rule(const struct generation *generation, size_t index,
                      struct loaded_rule *rule);
 
+bool generation_is_shadow(const struct generation *generation); /* mode = shadow, for all */
 bool generation_has_stage(const struct generation *generation, enum stage stage);
 
 /* One stage of one session: fill it, the verdict comes back in it. */

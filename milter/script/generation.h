@@ -18,6 +18,7 @@ struct generation {
     struct ruleset ruleset;
     struct state **states;
     int state_count;
+    bool shadow;
     int64_t instructions;
     int64_t command_ms;
     int64_t message_ms;

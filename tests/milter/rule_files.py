@@ -141,6 +141,26 @@ def broken():
         see(program, "mended none", program.write_config)
 
 
+@case("mode: rules and rewriting change together, and not in the middle of a message")
+def mode():
+    with Program(options={"mode": "shadow", "rewrite.alias": "expand", "reload.watch": "no"}) as program:
+        def plan(session):
+            session.data()
+            return [edit.kind for edit in session.content()[0].edits if "rcpt" in edit.kind]
+
+        with program.session() as session:
+            session.mail()
+            session.rcpt("<fine@example.com>")
+            program.options["mode"] = "enforce"
+            program.write_config()
+            equal("taken over", program.ask_reload()[0], 0)
+            equal("begun in shadow mode", plan(session), [])
+            session.mail()
+            session.rcpt("<fine@example.com>")
+            equal("begun behind it", plan(session), ["delrcpt", "addrcpt_par"])
+            session.quit()
+
+
 @case("a message under way keeps its generation, the next one has the new")
 def under_way():
     with Program(rules={"probe": rule("old")}) as program, program.session() as session:
