@@ -50,7 +50,7 @@ static bool fill_address(const char *control, struct sockaddr_un *address,
         strlen(control + skipped) >= sizeof address->sun_path) {
         return error_set(error, ERROR_CONFIG, "control = %s: write unix:/path", control);
     }
-    strcpy(address->sun_path, control + skipped);
+    memcpy(address->sun_path, control + skipped, strlen(control + skipped) + 1);
     return true;
 }
 
