@@ -1,60 +1,15 @@
 -- SPDX-License-Identifier: MIT
 -- What files of `foregate test` see; README.md has the reference. Called once a test in a state of
--- its own, with the functions of the runner and the globals of rules; returns the globals of the
--- file, the list that it fills by test(), and what makes a test's t.
+-- its own, with the functions of the runner, the globals of rules and test_values.lua; returns the
+-- globals of the file, the list that it fills by test(), and what makes a test's t.
 
-local world, rules = ...
+local world, rules, values = ...
+
+local show, differ, expect, sorted_names = values.show, values.differ, values.expect, values.sorted_names
 
 local LUA = "assert error ipairs math next pairs pcall select string table tonumber tostring type utf8 xpcall"
 
 local registered = {}
-
-local function show(value)
-    if type(value) ~= "table" then
-        return type(value) == "string" and '"' .. value .. '"' or tostring(value)
-    end
-    local parts, names = {}, {}
-    for _, entry in ipairs(value) do
-        parts[#parts + 1] = show(entry)
-    end
-    for name in pairs(value) do
-        if not (math.type(name) == "integer" and name >= 1 and name <= #value) then
-            names[#names + 1] = name
-        end
-    end
-    table.sort(names, function(left, right) return tostring(left) < tostring(right) end)
-    for _, name in ipairs(names) do
-        parts[#parts + 1] = tostring(name) .. " = " .. show(value[name])
-    end
-    return "{ " .. table.concat(parts, ", ") .. " }"
-end
-
-local function same(left, right)
-    if type(left) ~= "table" or type(right) ~= "table" then
-        return left == right
-    end
-    for name, value in pairs(left) do
-        if not same(value, right[name]) then
-            return false
-        end
-    end
-    for name in pairs(right) do
-        if left[name] == nil then
-            return false
-        end
-    end
-    return true
-end
-
-local function differ(what, got, want, level)
-    error(what .. ": got " .. got .. ", want " .. want, level + 1)
-end
-
-local function expect(got, want, what, level)
-    if not same(got, want) then
-        differ(what, show(got), show(want), level + 1)
-    end
-end
 
 local function equal(got, want, what)
     expect(got, want, what or "value", 2)
@@ -66,15 +21,6 @@ local function matches(text, part, what)
     elseif type(text) ~= "string" or not text:find(part, 1, true) then
         differ(what or "text", show(text), "..." .. part .. "...", 2)
     end
-end
-
-local function sorted_names(content)
-    local names = {}
-    for name in pairs(content) do
-        names[#names + 1] = name
-    end
-    table.sort(names)
-    return names
 end
 
 -- Verdicts
@@ -318,35 +264,40 @@ local function new_dns()
     return dns
 end
 
+local HTTP_FIELDS = { status = true, body = true, headers = true }
+
+local function set_http(_, url, answer)
+    if type(answer) == "table" then
+        for name in pairs(answer) do
+            if not HTTP_FIELDS[name] then
+                error("an answer has no " .. tostring(name) .. ": it has status, body, headers", 3)
+            end
+        end
+        world.http(url, "answer", answer)
+        return
+    end
+    local word, text = split(answer)
+    if word ~= "fails" and word ~= "silent" then
+        bad_answer(answer, '{ status = 200, body = "..." }, "fails: reason" or "silent"')
+    end
+    world.http(url, word, text or "the test says so")
+end
+
+local function http_asked(want)
+    local got = {}
+    for i, request in ipairs(world.http_asked()) do
+        got[i] = request.method .. " " .. request.url
+    end
+    table.sort(got)
+    table.sort(want)
+    expect(got, want, "HTTP requests", 2)
+end
+
+local function new_http()
+    return setmetatable({ asked = http_asked, requests = world.http_asked }, { __newindex = set_http })
+end
+
 -- Time
-
--- Days since the epoch, of the proleptic Gregorian calendar.
-local function days_of(year, month, day)
-    if month <= 2 then
-        year, month = year - 1, month + 12
-    end
-    return 365 * year + year // 4 - year // 100 + year // 400 + (153 * (month - 3) + 2) // 5 + day - 719469
-end
-
--- "2026-03-02 09:30", with seconds, and with a zone other than UTC behind it: +01:00
-local function seconds_of(text)
-    local year, month, day, hour, minute, rest =
-        text:match("^(%d%d%d%d)-(%d%d)-(%d%d)[ T](%d%d):(%d%d)(.*)$")
-    local second, zone = (rest or ""):match("^:?(%d?%d?)(.*)$")
-    local sign, hours, minutes = (zone or ""):match("^ ?([+-])(%d%d):?(%d%d)$")
-    if not year or not sign and zone ~= "" and zone ~= "Z" then
-        return nil
-    end
-    year, month, day = tonumber(year), tonumber(month), tonumber(day)
-    hour, minute, second = tonumber(hour), tonumber(minute), tonumber(second ~= "" and second or "0")
-    local next_month = month < 12 and days_of(year, month + 1, 1) or days_of(year + 1, 1, 1)
-    local days = days_of(year, month, day)
-    if month < 1 or month > 12 or day < 1 or days >= next_month or hour > 23 or minute > 59 or second > 59 then
-        return nil
-    end
-    local offset = sign and tonumber(hours) * 3600 + tonumber(minutes) * 60 or 0
-    return days * 86400 + hour * 3600 + minute * 60 + second - (sign == "-" and -offset or offset)
-end
 
 local function set_clock(to)
     if to == nil then
@@ -357,10 +308,14 @@ local function set_clock(to)
                 error("t.clock{} has no " .. tostring(name) .. ": write advance = seconds", 2)
             end
         end
-        world.clock_advance(to.advance)
+        local seconds = to.advance
+        if type(seconds) ~= "number" or not (seconds >= 0 and seconds <= 1e9) then
+            error("t.clock{ advance = seconds }: 0 to 1000000000, not " .. show(seconds), 2)
+        end
+        world.clock_advance(seconds)
         return world.clock_seconds()
     end
-    local seconds = type(to) == "string" and seconds_of(to)
+    local seconds = type(to) == "string" and values.seconds_of(to)
     if not seconds then
         error(show(to) .. ' is no moment: write "2026-03-02 09:30:00", in UTC, or with a zone like +01:00', 2)
     end
@@ -370,45 +325,10 @@ end
 
 -- The log
 
-local ESCAPES <const> = "\\u00(%x%x)"
-
--- `key=value` and `key="value"` behind level and event.
-local function parse_line(line)
-    local level, event, rest = line:match("^(%S+) (%S+)(.*)$")
-    local fields = { level = level, event = event }
-    local at = 1
-    while at <= #rest do
-        local key, stop = rest:match("^ ([%w_.-]+)=()", at)
-        if not key then
-            break
-        end
-        local value
-        if rest:sub(stop, stop) == '"' then
-            local close = stop + 1
-            while rest:sub(close, close) ~= '"' and close <= #rest do
-                close = close + (rest:sub(close, close) == "\\" and 2 or 1)
-            end
-            value = rest:sub(stop + 1, close - 1)
-            value = value:gsub('\\(["\\])', function(char) return char == "\\" and "\\u005c" or char end)
-            value = value:gsub(ESCAPES, function(code) return utf8.char(tonumber(code, 16)) end)
-            at = close + 1
-        else
-            value, at = rest:match("^(%S*)()", stop)
-        end
-        -- The program's own come first: a rule's field of the same name is kept as well.
-        if fields[key] == nil then
-            fields[key] = value
-        elseif fields[key .. "_2"] == nil then
-            fields[key .. "_2"] = value
-        end
-    end
-    return fields
-end
-
 local function log_lines()
     local list = {}
     for i, line in ipairs(world.lines()) do
-        list[i] = parse_line(line)
+        list[i] = values.parse_line(line)
     end
     return list
 end
@@ -424,18 +344,14 @@ end
 
 -- At least one line has these fields; with a count, so many. Returns the last one.
 local function logged(want, count)
-    local found, last, shown = 0, nil, {}
-    for i, line in ipairs(log_lines()) do
+    local found, last = 0, nil
+    for _, line in ipairs(log_lines()) do
         if line_fits(line, want) then
             found, last = found + 1, line
-        elseif line.event == (want.event or "rule") then
-            shown[#shown + 1] = world.lines()[i]
         end
     end
     if count and found ~= count or not count and found == 0 then
-        local others = table.concat(shown, "\n", 1, math.min(#shown, 5))
-        error("log lines with " .. show(want) .. ": got " .. found .. ", want " .. (count or "one") ..
-            (others ~= "" and "; there are\n" .. others or ""), 2)
+        differ("log lines with " .. show(want), tostring(found), tostring(count or "at least 1"), 2)
     end
     return last
 end
@@ -462,28 +378,35 @@ local function set_options(content)
     end
 end
 
-local function refuse(name)
-    return function(_, key)
-        error(name .. "." .. tostring(key) .. " cannot be set", 2)
-    end
+-- Misspelt names are told.
+local function closed(name, content)
+    return setmetatable({}, {
+        __index = function(_, key)
+            return content[key] or error(name .. " has no " .. tostring(key), 2)
+        end,
+        __newindex = function(_, key)
+            error(name .. "." .. tostring(key) .. " cannot be set", 2)
+        end,
+    })
 end
 
 local function new_test()
     world.set("states", "1")
-    return setmetatable({}, { __newindex = refuse("t"), __index = {
+    return closed("t", {
         volume = write_volume,
         options = set_options,
         rule = world.rule,
         directory = setmetatable({}, { __newindex = set_fault }),
         quota = setmetatable({}, { __newindex = set_quota }),
-        dns = setmetatable({}, { __index = new_dns(), __newindex = refuse("t.dns") }),
+        dns = closed("t.dns", new_dns()),
+        http = new_http(),
         clock = set_clock,
         session = new_session,
         asked = asked,
         log = log_lines,
         logged = logged,
         counted = counted,
-    } })
+    })
 end
 
 local function test(name, body)

@@ -51,6 +51,18 @@ static bool start_dns(struct parts *parts, const struct config *config,
     return services->dns != NULL;
 }
 
+static bool start_http(struct parts *parts, const struct config *config,
+                       const struct parts_scripts *scripts, struct error *error)
+{
+    struct services *services = &parts->services;
+    const struct http_settings settings = settings_http(config);
+    services->http = scripts != NULL ? http_client_new_scripted(&settings, scripts->http,
+                                                                scripts->http_argument)
+                                     : http_client_new(services->loop, &settings, error);
+    services->http_timeout_ms = settings.timeout_ms;
+    return services->http != NULL;
+}
+
 /* What goes on changing is left to whoever reloads. */
 static struct snapshot *load_directory(struct parts *parts, struct finding_list *findings,
                                        struct error *error)
@@ -80,7 +92,8 @@ static bool start_services(struct parts *parts, const struct config *config,
     parts->loop = scripts == NULL ? loop_start(error) : NULL;
     parts->services.loop = scripts == NULL ? parts->loop : scripts->loop;
     return parts->services.loop != NULL && start_quota(parts, config, scripts, error) &&
-           start_dns(parts, config, scripts, error);
+           start_dns(parts, config, scripts, error) &&
+           start_http(parts, config, scripts, error);
 }
 
 /* Rules first: only with their options declared is the configuration complete, and what is
@@ -157,6 +170,9 @@ void parts_stop(struct parts *parts)
     ledger_free(&parts->services.ledger);
     if (parts->services.dns != NULL) {
         dns_client_free(&parts->services.dns);
+    }
+    if (parts->services.http != NULL) {
+        http_client_free(&parts->services.http);
     }
     if (parts->loop != NULL) {
         loop_stop(&parts->loop);

@@ -21,6 +21,8 @@ struct parts_scripts {
     void *quota_argument;
     dns_script *dns;
     void *dns_argument;
+    http_script *http;
+    void *http_argument;
     const struct table *faults; /* see struct directory_settings; or NULL */
 };
 

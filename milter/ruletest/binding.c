@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* write(name, text)  rule(name, text)  set(name, value)  fault(key, reason)
  *                                        before the first session
- * quota(mailbox, kind, text, room)       kind: fits over fails room silent
- * dns(type, name, kind, records or reason)   kind: records fails silent
- * asked()  dns_asked()                   list of { mailbox, bytes }, list of texts
  * clock_set(seconds)  clock_advance(seconds)  clock_seconds()
  * lines()                                what was logged: list of texts
  * counters()                             { name = difference since the test began }
  * print(text)                            one line of the output
- * session(facts)                         see binding_session.c */
+ * and those of binding_services.c and binding_session.c */
 #include "ruletest/binding.h"
 
 #include "base/clock.h"
@@ -19,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PRINTED_LINES = 100, PRINTED_BYTES = 1000, RECORDS = 100 };
+enum { PRINTED_LINES = 100, PRINTED_BYTES = 1000 };
 
 /* A rule that loops ends by this, since time stands still for it. */
 static const lua_Integer instructions_most = 100000000;
@@ -50,7 +47,7 @@ static struct world *world_to_change(lua_State *L)
     return world;
 }
 
-static int answer_or_raise(lua_State *L, bool ok, const struct error *error)
+int binding_done(lua_State *L, bool ok, const struct error *error)
 {
     return ok ? 0 : luaL_error(L, "%s", error->text);
 }
@@ -60,7 +57,7 @@ static int write_to_volume(lua_State *L)
     struct error error = {0};
     bool ok = world_write(world_to_change(L), luaL_checkstring(L, 1),
                           luaL_checkstring(L, 2), &error);
-    return answer_or_raise(L, ok, &error);
+    return binding_done(L, ok, &error);
 }
 
 static int write_rule(lua_State *L)
@@ -68,7 +65,7 @@ static int write_rule(lua_State *L)
     struct error error = {0};
     bool ok = world_write_rule(world_to_change(L), luaL_checkstring(L, 1),
                                luaL_checkstring(L, 2), &error);
-    return answer_or_raise(L, ok, &error);
+    return binding_done(L, ok, &error);
 }
 
 static int set_option(lua_State *L)
@@ -86,103 +83,13 @@ static int set_option(lua_State *L)
         return luaL_error(L, "rule.instructions: at most %I in a test", instructions_most);
     }
     bool ok = world_set(world_to_change(L), name, luaL_checkstring(L, 2), &error);
-    return answer_or_raise(L, ok, &error);
+    return binding_done(L, ok, &error);
 }
 
 static int add_fault(lua_State *L)
 {
     world_add_fault(world_to_change(L), luaL_checkstring(L, 1), luaL_checkstring(L, 2));
     return 0;
-}
-
-static int set_quota(lua_State *L)
-{
-    static const char *const kinds[] = {"fits", "over", "fails", "room", "silent", NULL};
-    fake_quota_answer(binding_trial(L)->world.quota, luaL_checkstring(L, 1),
-                      (enum fake_quota_kind)luaL_checkoption(L, 2, NULL, kinds),
-                      luaL_checkstring(L, 3), luaL_checkinteger(L, 4));
-    return 0;
-}
-
-static int quota_asked(lua_State *L)
-{
-    struct fake_quota *fake = binding_trial(L)->world.quota;
-    size_t count = fake_quota_count(fake);
-    lua_newtable(L);
-    for (size_t i = 0; i < count; i++) {
-        const char *mailbox;
-        int64_t bytes;
-        fake_quota_asked(fake, i, &mailbox, &bytes);
-        lua_newtable(L);
-        binding_set_text(L, "mailbox", mailbox);
-        lua_pushinteger(L, bytes);
-        lua_setfield(L, -2, "bytes");
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-    return 1;
-}
-
-/* The records in the table at index: texts, or tables with host and preference. Their bytes
- * stay in it. */
-static void read_records(lua_State *L, int index, enum dns_type type,
-                         struct dns_record *records, struct dns_answer *answer)
-{
-    luaL_checktype(L, index, LUA_TTABLE);
-    size_t count = (size_t)lua_rawlen(L, index);
-    luaL_argcheck(L, count <= RECORDS, index, "more than 100 records");
-    for (size_t i = 0; i < count; i++) {
-        struct dns_record *record = &records[i];
-        *record = (struct dns_record){0};
-        lua_rawgeti(L, index, (lua_Integer)i + 1);
-        if (type == DNS_MX) {
-            luaL_checktype(L, -1, LUA_TTABLE);
-            lua_getfield(L, -1, "preference");
-            record->preference = (int)luaL_optinteger(L, -1, 10);
-            lua_pop(L, 1);
-            lua_getfield(L, -1, "host");
-            lua_remove(L, -2);
-        }
-        if (lua_type(L, -1) != LUA_TSTRING) {
-            luaL_error(L, "record %d: a text is wanted, not a %s", (int)i + 1,
-                       luaL_typename(L, -1));
-        }
-        record->bytes = lua_tolstring(L, -1, &record->length);
-        lua_pop(L, 1);
-    }
-    answer->records = records;
-    answer->count = count;
-}
-
-static int set_dns(lua_State *L)
-{
-    static const char *const types[] = {"a", "aaaa", "ptr", "mx", "txt", NULL};
-    static const char *const kinds[] = {"records", "fails", "silent", NULL};
-    struct trial *trial = binding_trial(L);
-    struct dns_question question = {.type =
-                                        (enum dns_type)luaL_checkoption(L, 1, NULL, types)};
-    question.name = luaL_checklstring(L, 2, &question.length);
-    enum fake_dns_kind kind = (enum fake_dns_kind)luaL_checkoption(L, 3, NULL, kinds);
-    struct dns_record records[RECORDS];
-    struct dns_answer answer = {0};
-    if (kind == FAKE_DNS_RECORDS) {
-        read_records(L, 4, question.type, records, &answer);
-    }
-    const char *reason = kind == FAKE_DNS_FAILS ? luaL_checkstring(L, 4) : NULL;
-    struct error error = {0};
-    bool ok = fake_dns_answer(trial->world.dns, &question, kind, &answer, reason, &error);
-    return answer_or_raise(L, ok, &error);
-}
-
-static int dns_asked(lua_State *L)
-{
-    struct fake_dns *fake = binding_trial(L)->world.dns;
-    size_t count = fake_dns_count(fake);
-    lua_newtable(L);
-    for (size_t i = 0; i < count; i++) {
-        lua_pushstring(L, fake_dns_asked(fake, i));
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-    return 1;
 }
 
 static int set_clock(lua_State *L)
@@ -196,7 +103,7 @@ static int advance_clock(lua_State *L)
 {
     binding_trial(L);
     lua_Number seconds = luaL_checknumber(L, 1);
-    luaL_argcheck(L, seconds >= 0 && seconds <= 1e9, 1, "0 to 1000000000 seconds");
+    luaL_argcheck(L, seconds >= 0 && seconds <= 1e9, 1, "out of range");
     clock_advance((int64_t)(seconds * 1000 + 0.5));
     return 0;
 }
@@ -254,10 +161,6 @@ void binding_push(lua_State *L, struct trial *trial)
         {"rule", write_rule},
         {"set", set_option},
         {"fault", add_fault},
-        {"quota", set_quota},
-        {"asked", quota_asked},
-        {"dns", set_dns},
-        {"dns_asked", dns_asked},
         {"clock_set", set_clock},
         {"clock_advance", advance_clock},
         {"clock_seconds", tell_clock},
@@ -269,5 +172,6 @@ void binding_push(lua_State *L, struct trial *trial)
     luaL_newlibtable(L, functions);
     lua_pushlightuserdata(L, trial);
     luaL_setfuncs(L, functions, 1);
+    binding_services_open(L, trial);
     binding_session_open(L, trial);
 }

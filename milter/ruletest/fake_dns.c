@@ -60,14 +60,20 @@ static struct entry *entry_find(const struct fake_dns *fake, enum dns_type type,
     return entry;
 }
 
+/* Sorted, as struct dns_answer wants it. */
 static struct dns_answer answer_copy(struct arena *arena, const struct dns_answer *from)
 {
     struct dns_answer copy = {.count = from->count};
     copy.records = arena_array(arena, from->count + 1, sizeof *copy.records);
     for (size_t i = 0; i < from->count; i++) {
         const struct dns_record *record = &from->records[i];
-        copy.records[i] = *record;
-        copy.records[i].bytes = arena_copy_bytes(arena, record->bytes, record->length);
+        size_t place = i;
+        for (; place > 0 && copy.records[place - 1].preference > record->preference;
+             place--) {
+            copy.records[place] = copy.records[place - 1];
+        }
+        copy.records[place] = *record;
+        copy.records[place].bytes = arena_copy_bytes(arena, record->bytes, record->length);
     }
     return copy;
 }

@@ -8,10 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MEMORY_BYTES = 64 << 20, LIBRARY = 1 /* its place on the stack */ };
+/* LIBRARY: its place on the stack. LEVELS: of calls that are looked at, PLACES are told. */
+enum { MEMORY_BYTES = 64 << 20, LIBRARY = 1, LEVELS = 100, PLACES = 8 };
 
-/* A second or two. */
-static const int64_t instructions = 100000000;
+/* A second or so; rules have a budget of their own. */
+static const int64_t instructions = 50000000;
 
 struct place {
     char text[LUA_IDSIZE + 16]; /* `file:line` */
@@ -20,18 +21,18 @@ struct place {
 };
 
 /* False: there are no more levels. Of functions in C the length is 0. */
-static bool place_get(lua_State *L, int level, const char *source, struct place *place)
+static bool place_get(lua_State *thread, int level, const char *source, struct place *place)
 {
     lua_Debug record;
     *place = (struct place){0};
-    if (lua_getstack(L, level, &record) == 0) {
+    if (level == LEVELS || lua_getstack(thread, level, &record) == 0) {
         return false;
     }
-    lua_getinfo(L, "Sl", &record);
+    lua_getinfo(thread, "Sl", &record);
     if (record.currentline > 0) {
         place->length = (size_t)snprintf(place->text, sizeof place->text, "%s:%d",
                                          record.short_src, record.currentline);
-        place->is_file = strcmp(record.source, source) == 0;
+        place->is_file = record.source[0] == '@' && strcmp(record.source + 1, source) == 0;
     }
     return true;
 }
@@ -43,10 +44,10 @@ static bool is_at(const char *text, const struct place *place)
 }
 
 /* Without the place in front of it, when that is in the library. */
-static const char *without_library(lua_State *L, const char *source, const char *text)
+static const char *without_library(lua_State *thread, const char *source, const char *text)
 {
     struct place place;
-    for (int level = 0; place_get(L, level, source, &place); level++) {
+    for (int level = 0; place_get(thread, level, source, &place); level++) {
         if (!place.is_file && is_at(text, &place)) {
             return text + place.length + strspn(text + place.length, ": ");
         }
@@ -54,94 +55,89 @@ static const char *without_library(lua_State *L, const char *source, const char 
     return text;
 }
 
-/* Puts in front of an error where the test file was, and behind it who called that. */
-static int with_places(lua_State *L)
+/* The error that ended the thread, behind the place in the test file, and who called
+ * that. */
+static const char *describe(lua_State *thread, const char *source, struct arena *arena)
 {
-    const char *source = lua_tostring(L, lua_upvalueindex(1));
-    const char *text = without_library(L, source, luaL_tolstring(L, 1, NULL));
-    luaL_Buffer places;
-    luaL_buffinit(L, &places);
+    const char *text = lua_tostring(thread, -1);
+    text =
+        text != NULL ? without_library(thread, source, text) : "an error that is no text";
+    const char *described = NULL;
     struct place place;
-    bool is_first = true;
-    for (int level = 0; place_get(L, level, source, &place); level++) {
+    int count = 0;
+    for (int level = 0; count < PLACES && place_get(thread, level, source, &place);
+         level++) {
         if (!place.is_file) {
             continue;
         }
-        if (is_first && !is_at(text, &place)) {
-            luaL_addstring(&places, place.text);
-            luaL_addstring(&places, ": ");
-        }
-        if (is_first) {
-            luaL_addstring(&places, text);
-        } else {
-            luaL_addstring(&places, "\n  called from ");
-            luaL_addstring(&places, place.text);
-        }
-        is_first = false;
+        count++;
+        described = described != NULL
+                        ? arena_format(arena, "%s\n  called from %s", described, place.text)
+                    : is_at(text, &place) ? arena_copy(arena, text)
+                                          : arena_format(arena, "%s: %s", place.text, text);
     }
-    if (is_first) {
-        luaL_addstring(&places, text);
-    }
-    luaL_pushresult(&places);
-    return 1;
+    return described != NULL ? described : arena_copy(arena, text);
 }
 
-/* The function and its arguments are on top of the stack. With an error the stack is as it
- * was before them, but for its text. */
-static bool run_limited(struct harness *harness, int arguments, int results)
+/* The function and its arguments are on top of the stack, where its results come. NULL: it
+ * went well; else why not, in arena, and nothing comes. */
+static const char *run_limited(struct harness *harness, int arguments, int results,
+                               struct arena *arena)
 {
     lua_State *L = harness->state->L;
-    int place = lua_gettop(L) - arguments;
-    lua_pushfstring(L, "@%s", harness->path);
-    lua_pushcclosure(L, with_places, 1);
-    lua_insert(L, place);
+    lua_State *thread = lua_newthread(L); /* keeps its stack behind an error */
+    lua_insert(L, -2 - arguments);
+    lua_xmove(L, thread, arguments + 1);
     harness->call = (struct call){
         .state = harness->state,
         .instructions_left = instructions,
         .deadline_ms = INT64_MAX, /* its clock stands; the trial has one that does not */
     };
-    limit_begin(&harness->call, L);
+    limit_begin(&harness->call, thread);
     harness->state->running = &harness->call;
-    int status = lua_pcall(L, arguments, results, place);
+    int count = 0;
+    int status = lua_resume(thread, NULL, arguments, &count);
     harness->state->running = NULL;
-    lua_sethook(L, NULL, 0, 0);
-    call_set(L, NULL);
-    lua_remove(L, place);
-    if (status == LUA_OK && harness->call.limit != LIMIT_NONE) {
-        lua_settop(L, place - 1);
-        lua_pushfstring(L, "%s: over a limit", harness->call.place);
-        status = LUA_ERRRUN;
+    const char *failure = NULL;
+    if (status != LUA_OK) {
+        failure = describe(thread, harness->path, arena);
+    } else if (harness->call.limit != LIMIT_NONE) {
+        /* Caught by a pcall that was the last thing it did. */
+        failure = arena_format(arena, "%s: over a limit", harness->call.place);
+    } else if (results > 0) {
+        lua_settop(thread, results);
+        lua_xmove(thread, L, results);
     }
-    return status == LUA_OK;
+    lua_remove(L, failure == NULL ? -1 - results : -1);
+    return failure;
 }
 
-/* Text of the error on top of the stack. */
-static bool take_error(lua_State *L, struct error *error)
+/* Leaves what the file returned on the stack, in the place of its arguments. */
+static bool run_library(lua_State *L, const char *folder, const char *name, int arguments,
+                        struct error *error)
 {
-    const char *text = lua_tostring(L, -1);
-    return error_set(error, ERROR_CONFIG, "%s", text != NULL ? text : "not a text");
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    bool ok = luaL_loadfilex(L, path, "t") == LUA_OK;
+    if (ok) {
+        lua_insert(L, -1 - arguments);
+        ok = lua_pcall(L, arguments, 1, 0) == LUA_OK;
+    }
+    return ok || error_set(error, ERROR_SYSTEM,
+                           "%s: set lua.path to the folder of Foregate's Lua library",
+                           lua_tostring(L, -1));
 }
 
 static bool open_library(struct harness *harness, const char *lua_path, struct trial *trial,
                          struct error *error)
 {
     lua_State *L = harness->state->L;
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/test.lua", lua_path);
-    bool ok = luaL_loadfilex(L, path, "t") == LUA_OK;
-    if (ok) {
-        binding_push(L, trial);
-        lua_rawgeti(L, LUA_REGISTRYINDEX, harness->state->library_ref);
-        lua_getfield(L, -1, "environment");
-        lua_remove(L, -2);
-        ok = lua_pcall(L, 2, 1, 0) == LUA_OK;
-    }
-    if (!ok) {
-        return error_set(error, ERROR_SYSTEM,
-                         "%s: set lua.path to the folder of Foregate's Lua library",
-                         lua_tostring(L, -1));
-    }
-    return true;
+    binding_push(L, trial);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, harness->state->library_ref);
+    lua_getfield(L, -1, "environment");
+    lua_remove(L, -2);
+    return run_library(L, lua_path, "test_values.lua", 0, error) &&
+           run_library(L, lua_path, "test.lua", 3, error);
 }
 
 static bool read_file(struct harness *harness, const char *source, struct error *error)
@@ -150,11 +146,17 @@ static bool read_file(struct harness *harness, const char *source, struct error 
     char chunk[PATH_MAX + 1];
     snprintf(chunk, sizeof chunk, "@%s", harness->path);
     if (luaL_loadbufferx(L, source, strlen(source), chunk, "t") != LUA_OK) {
-        return take_error(L, error);
+        return error_set(error, ERROR_CONFIG, "%s", lua_tostring(L, -1));
     }
     lua_getfield(L, LIBRARY, "globals");
     lua_setupvalue(L, -2, 1); /* _ENV */
-    return run_limited(harness, 0, 0) || take_error(L, error);
+    struct arena *arena = arena_new();
+    const char *failure = run_limited(harness, 0, 0, arena);
+    if (failure != NULL) {
+        error_set(error, ERROR_CONFIG, "%s", failure);
+    }
+    arena_free(&arena);
+    return failure == NULL;
 }
 
 bool harness_open(struct harness *harness, const char *path, const char *source,
@@ -226,10 +228,9 @@ const char *harness_run(struct harness *harness, size_t index, struct arena *are
     lua_State *L = harness->state->L;
     push_field(L, index, "body");
     lua_getfield(L, LIBRARY, "new_test");
-    const char *failure = NULL;
-    if (!run_limited(harness, 0, 1) || !run_limited(harness, 1, 0)) {
-        const char *text = lua_tostring(L, -1);
-        failure = arena_copy(arena, text != NULL ? text : "an error that is no text");
+    const char *failure = run_limited(harness, 0, 1, arena);
+    if (failure == NULL) {
+        failure = run_limited(harness, 1, 0, arena);
     }
     lua_settop(L, LIBRARY);
     return failure;

@@ -95,12 +95,15 @@ static bool begin_services(struct world *world, struct error *error)
     world->silence = silence_new(world->loop);
     world->quota = fake_quota_new(world->silence);
     world->dns = fake_dns_new(world->silence);
+    world->http = fake_http_new(world->silence);
     world->scripts = (struct parts_scripts){
         .loop = world->loop,
         .quota = fake_quota_ask,
         .quota_argument = world->quota,
         .dns = fake_dns_ask,
         .dns_argument = world->dns,
+        .http = fake_http_ask,
+        .http_argument = world->http,
         .faults = &world->faults,
     };
     return true;
@@ -125,6 +128,7 @@ void world_end(struct world *world)
     }
     fake_quota_free(&world->quota);
     fake_dns_free(&world->dns);
+    fake_http_free(&world->http);
     table_deinit(&world->faults);
     if (world->silence != NULL) {
         silence_free(&world->silence);

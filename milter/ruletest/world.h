@@ -10,6 +10,7 @@
 #include "directory/table.h"
 #include "parts.h"
 #include "ruletest/fake_dns.h"
+#include "ruletest/fake_http.h"
 #include "ruletest/fake_quota.h"
 
 #include <stdbool.h>
@@ -23,6 +24,7 @@ struct world {
     struct silence *silence;
     struct fake_quota *quota;
     struct fake_dns *dns;
+    struct fake_http *http;
     struct table faults;
     struct parts_scripts scripts; /* may be changed before start */
     struct parts parts;

@@ -10,6 +10,7 @@
 #include "directory/dms.h"
 #include "directory/snapshot.h"
 #include "io/dns.h"
+#include "io/http.h"
 #include "io/loop.h"
 #include "mail/decision.h"
 #include "mail/message.h"
@@ -44,6 +45,8 @@ struct services {
     int64_t quota_overhead; /* bytes that a message gains on its way to a mailbox */
     struct dns_client *dns;
     int dns_timeout_ms; /* for one answer */
+    struct http_client *http;
+    int http_timeout_ms; /* for one answer */
 };
 
 struct generation;

@@ -21,6 +21,7 @@ LIMIT = 60
 
 sys.path.insert(0, str(SOURCE / "tests/milter"))
 from fake_dns import FakeDns  # noqa: E402
+from fake_http import FakeHttp, Reply  # noqa: E402
 from fake_quota import FULL, FakeQuota, NoSizeAbove  # noqa: E402
 
 SHIPPED = "subaddress alias recipient quota spoof"
@@ -98,7 +99,8 @@ def code_spans(text):
 
 
 class Workplace:
-    """A folder with the example volume, the rules of the manuals, a quota service, a name server, and `foregate` on the path."""
+    """A folder with the example volume, the rules of the manuals, a quota service, a name server, an HTTP server, and
+    `foregate` on the path."""
 
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="foregate-docs-"))
@@ -123,6 +125,8 @@ class Workplace:
         self.dns = FakeDns()
         self.dns.answers["nomail.test", "mx"] = [(0, ".")]
         self.dns.answers["nomail.test", "a"] = ["192.0.2.80"]
+        self.http = FakeHttp()
+        self.http.answers["/sender"] = Reply(403, b"sends spam")
         self.environment = {
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}:{ADMIN_PATH}",
             "FOREGATE_RULES_PATH": f"{SOURCE / 'rules'} {self.rules}",
@@ -149,6 +153,7 @@ class Workplace:
     def close(self):
         self.quota.stop()
         self.dns.stop()
+        self.http.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -227,6 +232,7 @@ class Blocks(Case):
                     self.assertRegex(command, r"^(foregate|printf|echo|cat) ")
                     # -c: not the configuration of this machine.
                     line = re.sub(r"\bforegate ", f"foregate -c {self.place.config} ", command)
+                    line = line.replace("http://vetting.example.com/", self.place.http.url + "/")
                     result = self.place.run("bash", "-c", line + " 2>&1" * ("2>" not in line))
                     self.assertTrue(matches(want, result.stdout), f"got\n{result.stdout}\nwant\n{want}")
 
