@@ -32,8 +32,8 @@ void rules_init(struct rules *rules, const struct config *start,
         .watch = watch,
     };
     /* What changed while they were loaded, if only for a moment, is loaded again. */
-    rules->retries = rules->is_loud = watch_is_disturbed(watch);
     rules->fingerprint = watch_look(watch);
+    rules->retries = rules->is_loud = watch_is_disturbed(watch);
 }
 
 void rules_deinit(struct rules *rules)
@@ -77,11 +77,12 @@ static void keep(struct rules *rules)
     rules->report = (struct report){.kept = true};
     report_add(&rules->report, "rules: %s%s; generation %" PRIu64 " stays in use",
                rules->error.text, again, generation_number(rules->generation));
-    if (rules->is_loud) {
+    if (rules->is_loud || strcmp(rules->error.text, rules->logged.text) != 0) {
         counter_add(COUNTER_RELOAD_ERRORS, 1);
         log_message(LOG_ERROR, "rules_kept", "%s%s; the rules that run stay in use",
                     rules->error.text, again);
     }
+    rules->logged = rules->error;
     rules->is_loud = false;
 }
 
@@ -117,6 +118,7 @@ static void take_over(struct rules *rules)
     }
     log_end(&line);
     log_restart(&changes);
+    rules->logged = (struct error){0};
     rules->report = (struct report){0};
     report_add(&rules->report, "generation %" PRIu64, generation_number(rules->generation));
     changes_report(&changes, &rules->report);
@@ -147,8 +149,8 @@ static void build(struct rules *rules)
  * nothing, and is to be made again. */
 static bool conclude(struct rules *rules)
 {
-    bool disturbed = watch_is_disturbed(rules->watch);
     rules->fingerprint = watch_look(rules->watch);
+    bool disturbed = watch_is_disturbed(rules->watch);
     bool again = disturbed && rules->disturbed < DISTURBED_MAX;
     rules->disturbed = again ? rules->disturbed + 1 : 0;
     if (disturbed && !again && rules->error.text[0] == '\0') {

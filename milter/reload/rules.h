@@ -26,21 +26,24 @@ struct rules {
     struct watch *watch;
     uint64_t fingerprint; /* of the files as they were last tried, good or bad */
 
-    bool is_settling; /* a change was seen: wait until files are quiet */
-    uint64_t seen;    /* then */
-    int rounds;
-    int64_t look_ms; /* not before */
+    uint64_t seen;    /* since a change was seen, while it is waited for quiet */
+    int64_t look_ms;  /* not before */
+    int64_t retry_ms; /* what `retries` is tried again */
+    int64_t renew_ms; /* not before: spent states begin anew */
 
     struct generation *candidate; /* built; its tests run */
     struct tests_child tests;
-    struct error error;   /* of the try under way; empty: none */
-    bool is_loud;         /* its failure is news */
-    int disturbed;        /* tries in a row during which files changed */
-    bool retries;         /* the last one failed for a reason beyond the files */
-    int64_t retry_ms;     /* then it is tried again */
-    bool waits;           /* for a place in retired */
-    int64_t renew_ms;     /* not before: spent states begin anew */
+    struct error error; /* of the try under way; empty: none */
+    struct error
+        logged; /* of the last that failed: the same is no news when it is retried */
     struct report report; /* of the last try */
+
+    int rounds;       /* looks since the change */
+    int disturbed;    /* tries in a row during which files changed */
+    bool is_settling; /* a change was seen: wait until files are quiet */
+    bool is_loud;     /* a failure of this try is news */
+    bool retries;     /* the last one failed for a reason beyond the files */
+    bool waits;       /* for a place in retired */
 };
 
 /* All borrowed, process lifetime; but watch is taken over: it follows start, was marked

@@ -147,71 +147,17 @@ static bool start(struct tests_child *tests, const struct loaded_rule *rule,
     return ok;
 }
 
-enum { RANK_FAILURE = 3 };
-
-/* TAP: a test that failed tells most; then that there is an end to it; then whatever is no
- * result, for that is what the program itself says. */
-static int rank_of(const char *line)
-{
-    static const char *const results[] = {"ok ", "TAP ", "1..", "#"};
-    if (strncmp(line, "not ok", 6) == 0) {
-        return RANK_FAILURE;
-    }
-    if (strncmp(line, "Bail out!", 9) == 0) {
-        return 2;
-    }
-    bool tells = *line != '\0' && *line != ' ';
-    for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
-        tells = tells && strncmp(line, results[i], strlen(results[i])) != 0;
-    }
-    return tells ? 1 : 0;
-}
-
-/* Behind the line of a test that failed stands why. */
-static void add_reason(struct tests_output *heard)
-{
-    size_t used = strlen(heard->said);
-    snprintf(heard->said + used, sizeof heard->said - used, ": %s", heard->line + 2);
-}
-
-static void end_line(struct tests_output *heard)
-{
-    heard->line[heard->length] = '\0';
-    heard->length = 0;
-    int rank = rank_of(heard->line);
-    if (heard->wants_reason && strncmp(heard->line, "# ", 2) == 0) {
-        add_reason(heard);
-    } else if (rank > heard->rank) {
-        heard->rank = rank;
-        snprintf(heard->said, sizeof heard->said, "%s", heard->line);
-        heard->wants_reason = rank == RANK_FAILURE;
-        return;
-    }
-    heard->wants_reason = false;
-}
-
-static void hear(struct tests_output *heard, const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] == '\n') {
-            end_line(heard);
-        } else if (heard->length + 1 < sizeof heard->line) {
-            heard->line[heard->length++] = text[i] != '\0' ? text[i] : '?';
-        }
-    }
-}
-
 static void read_output(struct tests_child *tests)
 {
     char chunk[4096];
     for (int i = 0; i < CHUNKS && tests->output >= 0; i++) {
         ssize_t got = read(tests->output, chunk, sizeof chunk);
         if (got > 0) {
-            hear(&tests->heard, chunk, (size_t)got);
+            tests_output_hear(&tests->heard, chunk, (size_t)got);
         } else if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
         } else {
-            end_line(&tests->heard);
+            tests_output_end(&tests->heard);
             close(tests->output);
             tests->output = -1;
         }
@@ -221,7 +167,7 @@ static void read_output(struct tests_child *tests)
 static bool judge(const struct tests_child *tests, const struct loaded_rule *rule,
                   int status, struct error *error)
 {
-    const char *said = tests->heard.rank > 0 ? tests->heard.said : "it said nothing";
+    const char *said = tests->heard.rank > 0 ? tests->heard.said : "they say nothing";
     if (!WIFEXITED(status)) {
         return error_set(error, ERROR_SYSTEM, "%s: its tests %s were ended by signal %d",
                          rule->file, rule->tests, WTERMSIG(status));
@@ -230,7 +176,7 @@ static bool judge(const struct tests_child *tests, const struct loaded_rule *rul
         return true;
     }
     bool failed =
-        tests->heard.rank == RANK_FAILURE || WEXITSTATUS(status) == STATUS_FAILING;
+        tests_output_has_failure(&tests->heard) || WEXITSTATUS(status) == STATUS_FAILING;
     return error_set(error, failed ? ERROR_CONFIG : ERROR_SYSTEM, "%s: its tests %s %s: %s",
                      rule->file, rule->tests, failed ? "fail" : "cannot be run", said);
 }

@@ -7,6 +7,7 @@
 #define FOREGATE_RELOAD_TESTS_CHILD_H
 
 #include "base/error.h"
+#include "reload/tests_output.h"
 #include "script/engine.h"
 
 #include <poll.h>
@@ -14,22 +15,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { TESTS_LINE_BYTES = 300 };
-
 enum tests_state {
     TESTS_RUNNING,
     TESTS_PASSED, /* also when there is nothing to run */
     TESTS_FAILED, /* error says why: CONFIG, a test failed or is none; TIMEOUT or SYSTEM: it
                      cannot be told whether they would pass */
-};
-
-/* What a child has said so far: the first line that tells of a failure. */
-struct tests_output {
-    char line[TESTS_LINE_BYTES]; /* being read; what does not fit is left out */
-    size_t length;
-    char said[2 * TESTS_LINE_BYTES];
-    int rank;          /* how much that tells */
-    bool wants_reason; /* the next line is to be added to it */
 };
 
 struct tests_child {

@@ -149,9 +149,8 @@ void watch_mark(struct watch *watch)
     }
 }
 
-bool watch_is_disturbed(struct watch *watch)
+bool watch_is_disturbed(const struct watch *watch)
 {
-    watch_look(watch);
     const struct entry *entry = watch->first;
     for (; entry != NULL; entry = entry->next) {
         const struct file_mark mark = {

@@ -30,8 +30,8 @@ uint64_t watch_look(struct watch *watch);
 /* As they were at the last look they are about to be read. */
 void watch_mark(struct watch *watch);
 
-/* Looks at all files: did one change since it was marked, if only for a moment? */
-bool watch_is_disturbed(struct watch *watch);
+/* At the last look: had a file changed since it was marked, if only for a moment? */
+bool watch_is_disturbed(const struct watch *watch);
 
 /* At the last look nobody seemed to be in the middle of writing one: none had changed for
  * quiet_ms, and none looked cut off compared with when it was marked. */

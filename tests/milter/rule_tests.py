@@ -105,8 +105,10 @@ def changed_meanwhile():
         program.write_rule("probe", rule("two"))
         position = program.log_position
         program.reload()
-        wait_until(lambda: children(program), LIMIT, "the tests to run")
+        child, = wait_until(lambda: children(program), LIMIT, "the tests to run")
+        os.kill(int(child), signal.SIGSTOP)
         program.write_rule("probe", rule("two but for this"))
+        os.kill(int(child), signal.SIGCONT)
         line = program.wait_log("rules_loaded|rules_kept", after=position, limit=LIMIT * 2)
         holds("loaded once, the last one", line and "rules_loaded" in line, program.log)
         equal("in use", says(program), "two but for this")
