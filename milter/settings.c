@@ -86,7 +86,7 @@ struct rewrite settings_rewrite(const struct config *config)
 {
     const char *header = config_text(config, "rewrite.header");
     const char *detail = config_text(config, "rewrite.subaddress");
-    struct rewrite rewrite = {
+    return (struct rewrite){
         .expand = strcmp(config_text(config, "rewrite.alias"), "expand") == 0,
         .detail = strcmp(detail, "strip") == 0      ? DETAIL_STRIP
                   : strcmp(detail, "external") == 0 ? DETAIL_EXTERNAL
@@ -94,9 +94,4 @@ struct rewrite settings_rewrite(const struct config *config)
         .header = strcmp(header, "off") != 0 ? header : NULL,
         .recipients_max = (size_t)config_number(config, "rewrite.max_recipients"),
     };
-    if (strcmp(config_text(config, "mode"), "shadow") == 0) {
-        rewrite.expand = false;
-        rewrite.detail = DETAIL_KEEP;
-    }
-    return rewrite;
 }

@@ -26,7 +26,7 @@ struct quota_client_settings settings_quota(const struct config *config);
 struct dns_settings settings_dns(const struct config *config);
 struct http_settings settings_http(const struct config *config);
 
-/* The same; nothing is rewritten in shadow mode. */
+/* The same. */
 struct rewrite settings_rewrite(const struct config *config);
 
 #endif

@@ -13,6 +13,7 @@ enum {
 };
 
 int command_run(struct config *config, int argc, char **argv);
+int command_reload(struct config *config, int argc, char **argv);
 int command_check(struct config *config, int argc, char **argv);
 int command_resolve(struct config *config, int argc, char **argv);
 int command_explain(struct config *config, int argc, char **argv);

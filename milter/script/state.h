@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { RULE_NAME_BYTES = 64, SWITCH_BYTES = 128 };
+enum { RULE_NAME_BYTES = 64, SWITCH_BYTES = 128, TESTS_BYTES = 512 };
 
 /* What all states of a generation share of a rule. */
 struct rule {
@@ -22,6 +22,7 @@ struct rule {
     char *source; /* its content, read once: all states run the same */
     char
         switches[SWITCH_BYTES]; /* settings that switch it, blanks between; "": always on */
+    char tests[TESTS_BYTES];    /* files beside its own, blanks between; "": none */
     bool enabled;
     bool shadow;
     bool defer_on_error;

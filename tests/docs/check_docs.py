@@ -524,7 +524,8 @@ smtpd_milters = $dkim_milter $dmarc_milter
         unit.optionxform = str
         unit.read(SOURCE / "deploy/systemd/foregate.service")
         service = unit["Service"]
-        self.assertEqual(service["ExecReload"].split()[1:], ["-USR1", "$MAINPID"])
+        self.assertEqual(service["ExecReload"], "/usr/local/sbin/foregate reload")
+        self.assertEqual(service["RuntimeDirectory"], "foregate")
         self.assertNotIn("HUP", "".join(service.values()))
         self.assertGreater(int(service["TimeoutStopSec"]), 30)
         self.assertEqual(service["ExecStart"], "/usr/local/sbin/foregate run")
