@@ -9,7 +9,7 @@ import threading
 from cases import case, equal, holds, run
 from certificates import Authority
 from fake_http import FakeHttp, Reply, SILENCE
-from http_asking import ASK, LIMIT, OPTIONS, SLACK, TIMEOUT, ask, fails, gives, trusted, web
+from http_asking import ASK, LIMIT, OPTIONS, SHORT, SLACK, TIMEOUT, ask, fails, gives, trusted, web
 from program import Program, wait_until
 
 NAME = "web.example.test"
@@ -45,8 +45,8 @@ def certificates():
     got, _ = ask(program, web.url.replace("http:", "https:") + "/")
     holds("no TLS there", got.startswith("nil http GET https://"), got)
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        got, took = ask(program, "https://127.0.0.1:%d/" % mute.getsockname()[1])
-        holds("a handshake that hangs", got.endswith("connecting") and took < TIMEOUT + SLACK, got)
+        got, took = ask(program, "https://127.0.0.1:%d/" % mute.getsockname()[1], "short")
+        holds("a handshake that hangs", got.endswith("connecting") and took < SHORT + SLACK, got)
 
 
 @case("TLS: without http.ca the authorities of the system are trusted, and no other")
@@ -107,7 +107,7 @@ def tasks(which):
 def at_once():
     web.answers["/many"] = Reply(200, b"ok")
     web.answers["/silent"] = SILENCE
-    with Program(rules={"ask.lua": ASK}, options={**OPTIONS, "http.requests": "200", "http.timeout": "1s"}) as wide:
+    with Program(rules={"ask.lua": ASK}, options={**OPTIONS, "http.requests": "200"}) as wide:
         equal("warm", ask(wide, web.url + "/many")[0], "200 ok")
         before = descriptors(wide), tasks(wide)
         for _ in range(3):

@@ -10,7 +10,7 @@ import time
 
 from cases import case, equal, holds, run
 from fake_http import FakeHttp, Reply, SILENCE
-from http_asking import ASK, MAX_BODY, OPTIONS, SLACK, TIMEOUT, ask, fails, gives, trusted, web
+from http_asking import ASK, MAX_BODY, OPTIONS, SHORT, SLACK, TIMEOUT, ask, fails, gives, trusted, web
 from program import BINARY, Program, free_port
 
 # One lets mail pass while the service is away, the other does not.
@@ -87,7 +87,7 @@ def questions():
         equal(one.method, {"expect", "accept-encoding", "cookie", "transfer-encoding"} & set(one.headers), set())
 
 
-@case("silence, slow headers and a dripping body end at http.timeout")
+@case("silence, slow headers and a dripping body end in time")
 def slow():
     def drip(head, piece):
         def answer(peer, asked):
@@ -110,14 +110,12 @@ def slow():
             ("chunks", drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\ny\r\n"), "the answer has begun"),
             ("continue", drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "the answer has begun")):
         web.answers["/slow"] = answer
-        got, took = ask(program, web.url + "/slow")
-        equal(name, got, f"nil http GET {web.url}/slow: no answer within {TIMEOUT * 1000:.0f} ms: {phase}")
-        holds("not earlier, nor much later", TIMEOUT - 0.05 < took < TIMEOUT + SLACK, took)
+        got, took = ask(program, web.url + "/slow", "short")
+        equal(name, got, f"nil http GET {web.url}/slow: no answer within {SHORT * 1000:.0f} ms: {phase}")
+        holds("not earlier, nor much later", SHORT - 0.05 < took < SHORT + SLACK, took)
     web.answers["/slow"] = SILENCE
-    got, took = ask(program, web.url + "/slow", "short")
-    holds("the rule's own timeout is shorter", "within 100 ms" in got and took < 0.1 + SLACK, got)
     got, took = ask(program, web.url + "/slow", "long")
-    holds("and never longer", f"within {TIMEOUT * 1000:.0f} ms" in got and took < TIMEOUT + SLACK, got)
+    holds("never longer than http.timeout", f"within {TIMEOUT * 1000:.0f} ms" in got and took < TIMEOUT + SLACK, got)
 
 
 @case("the command's deadline bounds the wait")
@@ -213,9 +211,9 @@ def away():
         for other in others:
             other.setblocking(False)
             other.connect_ex(("127.0.0.1", port))
-        got, took = ask(program, f"http://127.0.0.1:{port}/")
+        got, took = ask(program, f"http://127.0.0.1:{port}/", "short")
         holds("no answer to connect", "within" in got and got.endswith("connecting"), got)
-        holds("in time", took < TIMEOUT + SLACK, took)
+        holds("in time", took < SHORT + SLACK, took)
         for other in others:
             other.close()
     server = FakeHttp()
@@ -233,7 +231,7 @@ def away():
 def open_and_closed():
     for rule, away_reply in (("open", "continue"), ("closed", "451 4.3.0 Try again")):
         server = FakeHttp()
-        options = {**OPTIONS, "rules": rule, f"{rule}.url": server.url + "/"}
+        options = {**OPTIONS, "http.timeout": "500ms", "rules": rule, f"{rule}.url": server.url + "/"}
         with Program(rules=RULES, options=options) as which:
             for answer, want in ((Reply(200), "continue"), (Reply(403), "550 5.7.1 Forbidden"), (Reply(500), away_reply),
                                  (SILENCE, away_reply), (Reply(200, b"x" * MAX_BODY * 2), away_reply)):
@@ -301,15 +299,16 @@ def explain():
     web.answers["/silent"] = SILENCE
     notes = []
     secret = web.url.replace("//", "//user:geheim@")
-    for url in (f"{secret}/shown?geheim", f"{secret}/silent?geheim#geheim", f"post {secret}/shown"):
+    for url in (f"{secret}/shown?geheim", f"short {secret}/silent?geheim#geheim", f"post {secret}/shown"):
         result = subprocess.run([BINARY, "-c", str(program.config), "explain", "--json", "--from", "a@ext.test", "--rcpt",
                                  f'"{url}"@example.com'], capture_output=True, text=True, timeout=60, check=False)
         equal("refused", (result.returncode, result.stderr), (1, ""))
         notes += [note for event in json.loads(result.stdout)["events"] for note in event.get("notes", [])]
     equal("notes", notes, [f"http GET {web.url}/shown: 200, 2 bytes",
-                           f"cannot tell: http GET {web.url}/silent: no answer within {TIMEOUT * 1000:.0f} ms: nothing came",
+                           f"cannot tell: http GET {web.url}/silent: no answer within {SHORT * 1000:.0f} ms: nothing came",
                            f"http POST {web.url}/shown: 200, 2 bytes"])
-    with Program(rules=RULES, options={**OPTIONS, "rules": "open", "open.url": f"{secret}/silent?geheim",
+    with Program(rules=RULES, options={**OPTIONS, "http.timeout": "500ms", "rules": "open",
+                                       "open.url": f"{secret}/silent?geheim",
                                        "log.level": "debug"}) as counted:
         for _ in range(2):
             equal("passes", counted.at_rcpt("<alice@example.com>"), "continue")
