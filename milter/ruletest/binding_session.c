@@ -12,11 +12,11 @@
 
 enum { ARGUMENTS = 64 };
 
-static const char *const SESSION = "foregate.test.session";
+static const char *const session_type = "foregate.test.session";
 
 static struct transaction *session_check(lua_State *L)
 {
-    struct transaction *const *box = luaL_checkudata(L, 1, SESSION);
+    struct transaction *const *box = luaL_checkudata(L, 1, session_type);
     binding_trial(L);
     return *box;
 }
@@ -204,7 +204,7 @@ static int session_new_in_trial(lua_State *L)
     if (*box == NULL) {
         return luaL_error(L, "a test has at most %d sessions", TRIAL_SESSIONS);
     }
-    luaL_setmetatable(L, SESSION);
+    luaL_setmetatable(L, session_type);
     struct verdict verdict = transaction_connect(*box, &peer);
     verdict_push(L, &verdict);
     return 2;
@@ -225,7 +225,7 @@ void binding_session_open(lua_State *L, struct trial *trial)
         {"forget", session_forget},
         {NULL, NULL},
     };
-    luaL_newmetatable(L, SESSION);
+    luaL_newmetatable(L, session_type);
     lua_pushlightuserdata(L, trial);
     luaL_setfuncs(L, session, 1);
     lua_pushvalue(L, -1);

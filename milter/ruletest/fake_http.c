@@ -122,7 +122,7 @@ const struct http_question *fake_http_asked(struct fake_http *fake, size_t index
 static void record(struct fake_http *fake, const struct http_question *question)
 {
     fake->questions = arena_grow(fake->arena, fake->questions, fake->question_count,
-                                 &fake->question_size, sizeof *fake->questions);
+                                 &fake->question_size, sizeof(void *));
     struct http_question *copy = arena_alloc(fake->arena, sizeof *copy);
     *copy = http_question_copy(fake->arena, question);
     fake->questions[fake->question_count++] = copy;

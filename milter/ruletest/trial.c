@@ -47,7 +47,7 @@ struct transaction *trial_add_session(struct trial *trial)
         return NULL;
     }
     trial->sessions = arena_grow(trial->arena, trial->sessions, trial->session_count,
-                                 &trial->session_size, sizeof *trial->sessions);
+                                 &trial->session_size, sizeof(void *));
     struct transaction *session = transaction_new(&trial->world.parts.transactions);
     trial->sessions[trial->session_count++] = session;
     return session;

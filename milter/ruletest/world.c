@@ -194,10 +194,14 @@ void world_add_fault(struct world *world, const char *key, const char *reason)
 bool world_start(struct world *world, struct error *error)
 {
     assert(!world->started);
-    world->started =
-        parts_start_scripted(&world->parts, world->config, &world->scripts, error);
-    if (world->started) {
-        world->parts.transactions.record_all = true;
+    if (world->failure.kind == ERROR_NONE) {
+        world->started = parts_start_scripted(&world->parts, world->config, &world->scripts,
+                                              &world->failure);
     }
-    return world->started;
+    if (!world->started) {
+        *error = world->failure; /* the options are declared: there is no second try */
+        return false;
+    }
+    world->parts.transactions.record_all = true;
+    return true;
 }

@@ -29,6 +29,7 @@ struct world {
     struct parts_scripts scripts; /* may be changed before start */
     struct parts parts;
     bool started;
+    struct error failure; /* of start */
 };
 
 /* Host mail.example.test, two Lua states, nobody has an account; rules of these folders,

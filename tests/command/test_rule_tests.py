@@ -260,6 +260,7 @@ FAILURES = [
     ("""t.options{ ["rule.instructions"] = "1000000000" }""", "1: rule.instructions: at most 100000000 in a test"),
     ("""t.options{ ["qouta.lease"] = "0" }\n t.session{}""", "2: -o qouta.lease: there is no option qouta.lease"),
     ("""t.options{ rules = "nowhere" }\n t.session{}""", "2: rules: there is no nowhere.lua in rules.path"),
+    ("""t.rule("r", "return {")\nt.options{ rules = "r" }\npcall(t.session)\nt.session{}""", "4: rule r: "),
     ("""t.rule("r", "return {")\nt.options{ rules = "r" }\n t.session{}""", "3: rule r: "),
     ("""t.rule("../r", "")""", '1: "../r" is no rule name'),
     ("""t.clock{ advanced = 1 }""", "1: t.clock{} has no advanced"),
