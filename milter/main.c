@@ -22,6 +22,7 @@ static const char help[] =
     "  check     what is wrong with configuration and directory\n"
     "  resolve   where mail for an address goes\n"
     "  explain   one SMTP transaction, dry: what each rule decides, and why\n"
+    "  compare   recorded mail through two sets of rules: what would be different\n"
     "  config    the options, their values, and where each comes from\n"
     "\n"
     "  -c FILE        configuration; otherwise /etc/foregate/foregate.conf if it exists\n"
@@ -41,7 +42,7 @@ struct subcommand {
 static const struct subcommand subcommands[] = {
     {"run", command_run, true, false},          {"check", command_check, false, true},
     {"resolve", command_resolve, false, false}, {"explain", command_explain, false, false},
-    {"config", command_config, false, false},
+    {"compare", command_compare, false, false}, {"config", command_config, false, false},
 };
 
 static const struct subcommand *find_subcommand(const char *name)

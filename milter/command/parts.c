@@ -68,8 +68,8 @@ static struct snapshot *load_directory(struct parts *parts, struct finding_list 
     return snapshot;
 }
 
-static bool start(struct parts *parts, struct config *config, struct finding_list *findings,
-                  struct error *error)
+static bool start_offline(struct parts *parts, struct config *config,
+                          struct finding_list *findings, struct error *error)
 {
     /* Rules first: only with their options declared is the configuration complete, and what
      * is wrong with it comes before what follows from it. */
@@ -89,6 +89,19 @@ static bool start(struct parts *parts, struct config *config, struct finding_lis
     }
     struct snapshot *none = current_set_snapshot(parts->current, snapshot);
     assert(none == NULL);
+    parts->transactions = (struct transaction_settings){
+        .current = parts->current,
+        .services = &parts->services,
+        .trusted = &parts->trusted,
+        .messages_memory = config_number(config, "messages.memory"),
+        .rewrite = settings_rewrite(config),
+    };
+    return true;
+}
+
+static bool start_services(struct parts *parts, const struct config *config,
+                           struct error *error)
+{
     parts->loop = loop_start(error);
     parts->services.loop = parts->loop;
     return parts->loop != NULL && start_quota(parts, config, error) &&
@@ -99,18 +112,23 @@ bool parts_start(struct parts *parts, struct config *config, struct finding_list
                  struct error *error)
 {
     *parts = (struct parts){.arena = arena_new()};
-    if (!start(parts, config, findings, error)) {
+    if (!start_offline(parts, config, findings, error) ||
+        !start_services(parts, config, error)) {
         parts_stop(parts);
         return false;
     }
-    parts->transactions = (struct transaction_settings){
-        .current = parts->current,
-        .services = &parts->services,
-        .trusted = &parts->trusted,
-        .messages_memory = config_number(config, "messages.memory"),
-        .rewrite = settings_rewrite(config),
-        .reply_id = config_bool(config, "reply.id"),
-    };
+    parts->transactions.reply_id = config_bool(config, "reply.id");
+    return true;
+}
+
+bool parts_start_offline(struct parts *parts, struct config *config, struct error *error)
+{
+    *parts = (struct parts){.arena = arena_new()};
+    if (!start_offline(parts, config, NULL, error)) {
+        parts_stop(parts);
+        return false;
+    }
+    parts->transactions.record_all = true;
     return true;
 }
 

@@ -31,6 +31,10 @@ struct parts {
 bool parts_start(struct parts *parts, struct config *config, struct finding_list *findings,
                  struct error *error);
 
+/* The same without services and their threads, for replays: the rules must never get to ask
+ * one. Refusals do not name their decisions. */
+bool parts_start_offline(struct parts *parts, struct config *config, struct error *error);
+
 /* With no transaction left. Fine after a failed start. */
 void parts_stop(struct parts *parts);
 
