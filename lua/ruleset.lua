@@ -2,10 +2,18 @@
 -- Loads rule files: runs the chunk, checks the table it returns and brings it into one form, so
 -- that a mistake in it is told at load, with its name, and never met by a message.
 
-local sandbox = ...
+local sandbox, nearest = ...
 
-local STAGES = { connect = true, helo = true, mail = true, rcpt = true, data = true, headers = true,
-    finish = true }
+-- The handlers, each with what it is called with.
+local STAGES = {
+    connect = { "session", "settings" },
+    helo = { "session", "settings" },
+    mail = { "session", "message", "settings" },
+    rcpt = { "session", "message", "recipient", "settings" },
+    data = { "session", "message", "settings" },
+    headers = { "session", "message", "settings" },
+    finish = { "session", "message", "settings" },
+}
 local FIELDS = { name = true, settings = true, switch = true }
 local SETTING_FIELDS = { choices = true, dms = true }
 
@@ -79,6 +87,18 @@ local function switch(file, names, declared)
     return names
 end
 
+local function unknown_field(file, field)
+    local names = {}
+    for _, known in ipairs{ STAGES, FIELDS } do
+        for name in pairs(known) do
+            names[#names + 1] = name
+        end
+    end
+    local meant = type(field) == "string" and nearest(field, names)
+    fail(file, "a rule has no field %s%s (handlers: connect helo mail rcpt data headers finish)",
+        tostring(field), meant and "; did you mean " .. meant .. "?" or "")
+end
+
 local function load(chunk, name, file)
     local rule = chunk()
     if type(rule) ~= "table" then
@@ -94,8 +114,7 @@ local function load(chunk, name, file)
             end
             handlers[field] = value
         elseif not FIELDS[field] then
-            fail(file, "a rule has no field %s (handlers: connect helo mail rcpt data headers finish)",
-                tostring(field))
+            unknown_field(file, field)
         end
     end
     if next(handlers) == nil then
@@ -105,4 +124,5 @@ local function load(chunk, name, file)
     return { handlers = handlers, settings = declared, switch = switch(file, rule.switch, rule.settings) }
 end
 
-return { load = load, freeze = sandbox.freeze, environment = sandbox.globals }
+return { load = load, freeze = sandbox.freeze, environment = sandbox.globals, globals = sandbox.content,
+    stages = STAGES, nearest = nearest }

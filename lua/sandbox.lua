@@ -78,4 +78,4 @@ local globals = setmetatable({}, {
     __metatable = false,
 })
 
-return { globals = globals, freeze = freeze }
+return { globals = globals, content = environment, freeze = freeze }

@@ -18,6 +18,7 @@
 #include <libmilter/mfapi.h>
 
 #include "gateway_edits.h"
+#include "pool.h"
 
 /* One a milter connection: libmilter's private pointer. */
 struct connection {
@@ -35,7 +36,6 @@ static struct {
     pthread_t main_thread;
 } gateway;
 
-static atomic_int callbacks_running;
 static atomic_int open_transactions;
 static atomic_bool draining;
 static atomic_bool ended; /* libmilter serves nobody any more */
@@ -47,16 +47,16 @@ enum {
     REPLY_BYTES = 2 * VERDICT_TEXT_BYTES + 1,
 };
 
-/* Also an early return ends the count. */
+/* Also an early return leaves. */
 static void callback_leave(const int *unused)
 {
     (void)unused;
-    atomic_fetch_sub(&callbacks_running, 1);
+    pool_leave();
 }
 
 #define CALLBACK_ENTER()                                                                   \
-    __attribute__((cleanup(callback_leave), unused)) const int callback_guard =            \
-        atomic_fetch_add(&callbacks_running, 1)
+    pool_enter();                                                                          \
+    __attribute__((cleanup(callback_leave), unused)) const int callback_guard = 0
 
 static struct connection *connection_of(SMFICTX *context)
 {
@@ -341,14 +341,15 @@ static sfsistat on_abort(SMFICTX *context)
 /* May run with libmilter's own lock held: memory only. */
 static sfsistat on_close(SMFICTX *context)
 {
-    CALLBACK_ENTER();
     struct connection *connection = connection_of(context);
-    if (connection != NULL) {
-        end_transaction(connection);
-        transaction_free(&connection->transaction);
-        free(connection);
-        smfi_setpriv(context, NULL);
+    if (connection == NULL) {
+        return SMFIS_CONTINUE; /* the pool's own: see pool.h */
     }
+    CALLBACK_ENTER();
+    end_transaction(connection);
+    transaction_free(&connection->transaction);
+    free(connection);
+    smfi_setpriv(context, NULL);
     return SMFIS_CONTINUE;
 }
 
@@ -409,7 +410,7 @@ bool gateway_start(struct error *error)
                          strerror(result));
     }
     pthread_detach(thread);
-    return true;
+    return pool_watch(gateway.socket, error);
 }
 
 bool gateway_has_failed(void)
@@ -422,12 +423,13 @@ bool gateway_drain(int deadline_ms)
     enum { PAUSE_MS = 10, QUIET_LOOKS = 10 };
     const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
     atomic_store(&draining, true);
+    pool_unwatch();
     listener_close(gateway.socket, gateway.listener);
     int64_t end_ms = clock_monotonic_ms() + deadline_ms;
     /* libmilter writes a reply after the callback has returned: quiet for a while, not for
      * a moment, means that the last one is out. */
     for (int quiet = 0; quiet < QUIET_LOOKS; nanosleep(&pause, NULL)) {
-        bool running = atomic_load(&callbacks_running) > 0;
+        bool running = pool_running() > 0;
         bool open = atomic_load(&open_transactions) > 0 && !atomic_load(&ended);
         quiet = running || open ? 0 : quiet + 1;
         if (quiet == 0 && clock_monotonic_ms() >= end_ms) {

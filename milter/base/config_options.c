@@ -103,6 +103,16 @@ static const struct option program_options[] = {
      "for one answer of the DNS"},
     {"dns.queries", OPTION_COUNT, "256", 1, 10000, NULL, NULL,
      "questions to the DNS under way at a time; further ones fail at once"},
+    {"http.timeout", OPTION_DURATION, "1s", 1, 20 * SECOND, NULL, NULL,
+     "for one answer to an HTTP request of a rule"},
+    {"http.requests", OPTION_COUNT, "64", 1, 1000, NULL, NULL,
+     "HTTP requests of rules under way at a time, and connections; further ones fail at "
+     "once"},
+    {"http.max_body", OPTION_SIZE, "64KiB", 1, 1024 * 1024, NULL, NULL,
+     "of an answer to an HTTP request; a longer one is no answer"},
+    {"http.ca", OPTION_TEXT, NULL, 0, 0, NULL, NULL,
+     "a file of certificates (PEM) that HTTP requests to https: trust; none: those of the "
+     "system"},
     {"states", OPTION_COUNT, "0", 0, 256, NULL, NULL,
      "Lua states, each runs one rule at a time; 0: one a processor core"},
     {"deadline.command", OPTION_DURATION, "10s", 100, 25 * SECOND, NULL, NULL,

@@ -41,6 +41,8 @@ const char *counter_name(enum counter counter)
         [COUNTER_QUOTA_FAILED] = "quota_failed",
         [COUNTER_DNS_ASKED] = "dns_asked",
         [COUNTER_DNS_FAILED] = "dns_failed",
+        [COUNTER_HTTP_ASKED] = "http_asked",
+        [COUNTER_HTTP_FAILED] = "http_failed",
         [COUNTER_PLAN_ERRORS] = "plan_errors",
         [COUNTER_RELOADS] = "reloads",
         [COUNTER_RELOAD_ERRORS] = "reload_errors",

@@ -27,6 +27,8 @@ enum counter {
     COUNTER_QUOTA_FAILED, /* cannot tell */
     COUNTER_DNS_ASKED,
     COUNTER_DNS_FAILED, /* cannot tell */
+    COUNTER_HTTP_ASKED,
+    COUNTER_HTTP_FAILED, /* no complete answer */
     COUNTER_PLAN_ERRORS,
     COUNTER_RELOADS,
     COUNTER_RELOAD_ERRORS,

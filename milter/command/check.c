@@ -9,6 +9,7 @@
 #include "directory/lint.h"
 #include "directory/resolve.h"
 #include "script/engine.h"
+#include "script/lint.h"
 
 #include "base/text.h"
 
@@ -29,42 +30,27 @@ static const char help[] =
     "\n"
     "Exit status: 0 nothing or warnings only, 1 an error, 2 the check itself failed.\n";
 
-/* Lua's messages name the place themselves: `.../quota.lua:12: text`. */
-static void add_rule_finding(struct finding_list *findings, const struct error *error)
-{
-    char *text = arena_copy(findings->arena, error->text);
-    char *end = strstr(text, ".lua:");
-    const char *file = "";
-    const char *message = text;
-    int line = 0;
-    if (end != NULL) {
-        end += strlen(".lua");
-        *end++ = '\0';
-        line = (int)strtol(end, &end, 10);
-        const char *blank = strrchr(text, ' ');
-        file = blank != NULL ? blank + 1 : text;
-        message = end + strspn(end, ": ");
-    }
-    finding_add(
-        findings, FINDING_ERROR, "rule", file, line, message,
-        "mend it; until then the rules that run stay in use, or `run` does not start");
-}
-
-/* Rules come first: only with their settings declared is the table of options complete.
- * False when something is wrong with it: then no option has a value to rely on. */
+/* Rules come first: only with their settings declared is the table of options complete, and
+ * which names are options known. False when something is wrong with it: then no option has
+ * a value to rely on. */
 static bool check_config(struct config *config, struct finding_list *findings)
 {
+    lint_rules(config, findings);
+    bool told = finding_count(findings, FINDING_ERROR) > 0;
     struct error error;
-    if (!generation_declare(config, &error)) {
-        add_rule_finding(findings, &error);
+    bool declared = generation_declare(config, &error);
+    if (!declared && !told) {
+        lint_add_error(findings, &error);
     }
     struct config_fault *faults = NULL;
     size_t count = config_faults(config, findings->arena, &faults);
     for (size_t i = 0; i < count; i++) {
-        finding_add(findings, FINDING_ERROR, faults[i].code, faults[i].origin,
-                    faults[i].line, faults[i].message, faults[i].remedy);
+        if (declared || strcmp(faults[i].code, "unknown-option") != 0) {
+            finding_add(findings, FINDING_ERROR, faults[i].code, faults[i].origin,
+                        faults[i].line, faults[i].message, faults[i].remedy);
+        }
     }
-    return findings->count == 0;
+    return declared && count == 0;
 }
 
 /* Of an option that names an address of ours which nobody has. Its place is `FILE:LINE` or

@@ -45,6 +45,16 @@ static bool start_dns(struct parts *parts, const struct config *config, struct e
     return services->dns != NULL;
 }
 
+static bool start_http(struct parts *parts, const struct config *config,
+                       struct error *error)
+{
+    struct services *services = &parts->services;
+    const struct http_settings settings = settings_http(config);
+    services->http = http_client_new(parts->loop, &settings, error);
+    services->http_timeout_ms = settings.timeout_ms;
+    return services->http != NULL;
+}
+
 /* What goes on changing is left to whoever reloads. */
 static struct snapshot *load_directory(struct parts *parts, struct finding_list *findings,
                                        struct error *error)
@@ -105,7 +115,7 @@ static bool start_services(struct parts *parts, const struct config *config,
     parts->loop = loop_start(error);
     parts->services.loop = parts->loop;
     return parts->loop != NULL && start_quota(parts, config, error) &&
-           start_dns(parts, config, error);
+           start_dns(parts, config, error) && start_http(parts, config, error);
 }
 
 bool parts_start(struct parts *parts, struct config *config, struct finding_list *findings,
@@ -142,6 +152,9 @@ void parts_stop(struct parts *parts)
     ledger_free(&parts->services.ledger);
     if (parts->services.dns != NULL) {
         dns_client_free(&parts->services.dns);
+    }
+    if (parts->services.http != NULL) {
+        http_client_free(&parts->services.http);
     }
     if (parts->loop != NULL) {
         loop_stop(&parts->loop);

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* Shorter than servers keep connections: who is first cannot run into the other's close. */
+enum { HTTP_IDLE_MS = 15000 };
+
 /* Never NULL: an option without a value is "". */
 static const char *text_of(const struct config *config, const char *name)
 {
@@ -65,6 +68,17 @@ struct dns_settings settings_dns(const struct config *config)
         .servers = config_text(config, "dns.servers"),
         .timeout_ms = (int)config_number(config, "dns.timeout"),
         .queries = (int)config_number(config, "dns.queries"),
+    };
+}
+
+struct http_settings settings_http(const struct config *config)
+{
+    return (struct http_settings){
+        .ca = config_text(config, "http.ca"),
+        .timeout_ms = (int)config_number(config, "http.timeout"),
+        .requests = (int)config_number(config, "http.requests"),
+        .max_body = (size_t)config_number(config, "http.max_body"),
+        .idle_ms = HTTP_IDLE_MS,
     };
 }
 

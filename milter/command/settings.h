@@ -9,6 +9,7 @@
 #include "directory/dms.h"
 #include "directory/rewrite.h"
 #include "io/dns.h"
+#include "io/http.h"
 #include "quota/client.h"
 
 #include <stdbool.h>
@@ -23,6 +24,7 @@ struct quota_client_settings settings_quota(const struct config *config);
 
 /* The same. */
 struct dns_settings settings_dns(const struct config *config);
+struct http_settings settings_http(const struct config *config);
 
 /* The same; nothing is rewritten in shadow mode. */
 struct rewrite settings_rewrite(const struct config *config);

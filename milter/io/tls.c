@@ -262,21 +262,38 @@ static void set_rules(struct tls_peer *peer)
     SSL_CTX_sess_set_new_cb(context, on_session);
 }
 
-struct tls_peer *tls_peer_new(const struct tls_settings *settings, struct error *error)
+static SSL_CTX *context_new(struct error *error)
 {
     /* The program ends by exit() while this thread still runs: OpenSSL must not tear down
      * then what is in use. */
     OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL);
+    ERR_clear_error();
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    if (context == NULL) {
+        error_set(error, ERROR_CONFIG,
+                  "OpenSSL does not start: %s; see the system's openssl.cnf",
+                  first_reason());
+    }
+    return context;
+}
+
+bool tls_check_trusted(const char *ca, struct error *error)
+{
+    SSL_CTX *context = context_new(error);
+    bool ok = context != NULL && load_trusted(context, ca, error);
+    SSL_CTX_free(context);
+    ERR_clear_error();
+    return ok;
+}
+
+struct tls_peer *tls_peer_new(const struct tls_settings *settings, struct error *error)
+{
     struct tls_peer *peer = calloc(1, sizeof *peer);
     if (peer == NULL) {
         abort();
     }
-    ERR_clear_error();
-    peer->context = SSL_CTX_new(TLS_client_method());
+    peer->context = context_new(error);
     if (peer->context == NULL) {
-        error_set(error, ERROR_CONFIG,
-                  "OpenSSL does not start: %s; see the system's openssl.cnf",
-                  first_reason());
         tls_peer_free(&peer);
         return NULL;
     }

@@ -9,7 +9,8 @@
 
 #include <lua.h>
 
-/* Pushes one table with everything: directory, quota, dns, log, verdict constructors, all.
+/* Pushes one table with everything: directory, quota, dns, http, log, verdict constructors,
+ * all.
  */
 void api_open(lua_State *L);
 
@@ -23,6 +24,7 @@ void api_verdict_open(lua_State *L);
 void api_directory_open(lua_State *L);
 void api_quota_open(lua_State *L);
 void api_dns_open(lua_State *L);
+void api_http_open(lua_State *L);
 void api_log_open(lua_State *L);
 
 /* The running call; raises while a rule file is loaded. */

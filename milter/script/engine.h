@@ -10,6 +10,7 @@
 #include "directory/dms.h"
 #include "directory/snapshot.h"
 #include "io/dns.h"
+#include "io/http.h"
 #include "io/loop.h"
 #include "mail/decision.h"
 #include "mail/message.h"
@@ -43,7 +44,9 @@ struct services {
     int quota_timeout_ms;   /* for one answer */
     int64_t quota_overhead; /* bytes that a message gains on its way to a mailbox */
     struct dns_client *dns;
-    int dns_timeout_ms;          /* for one answer */
+    int dns_timeout_ms; /* for one answer */
+    struct http_client *http;
+    int http_timeout_ms;         /* for one answer */
     const struct replay *replay; /* NULL: the functions are called */
 };
 
@@ -55,8 +58,8 @@ enum replay_result {
     REPLAY_FAIL,   /* it did not return: it raises an error */
 };
 
-/* Answers of an earlier run, given again to rules in place of calling directory.*, quota.*
- * and dns.*. */
+/* Answers of an earlier run, given again to rules in place of calling directory.*, quota.*,
+ * dns.* and http.request. */
 struct replay {
     /* The results are plain values that live until the next call. Worker thread, with a
      * state locked. */

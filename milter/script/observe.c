@@ -8,7 +8,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { NAME_BYTES = 128, UPVALUE_FUNCTION = 1, UPVALUE_NAME, UPVALUE_KIND };
+enum { NAME_BYTES = 128 };
+
+/* Of a function the third is its mask, of a method its kind. */
+enum { UPVALUE_FUNCTION = 1, UPVALUE_NAME, UPVALUE_MASK, UPVALUE_KIND = UPVALUE_MASK };
 
 static struct decision_list *decisions_of(const struct call *call)
 {
@@ -114,8 +117,22 @@ static struct observation *begin(struct decision_list *decisions, const char *na
     return observation;
 }
 
-static int run_observed(lua_State *L, struct call *call, const luaL_Reg *function,
-                        const char *name)
+static const luaL_Reg *upvalue_function(lua_State *L)
+{
+    return lua_touserdata(L, lua_upvalueindex(UPVALUE_FUNCTION));
+}
+
+static struct value_list arguments_get(lua_State *L, struct arena *arena, bool *is_cut)
+{
+    const struct observe_mask *mask = lua_touserdata(L, lua_upvalueindex(UPVALUE_MASK));
+    struct value_list arguments = values_get(L, 1, lua_gettop(L), arena, is_cut);
+    if (mask != NULL) {
+        mask->hide(arena, &arguments);
+    }
+    return arguments;
+}
+
+static int run_observed(lua_State *L, struct call *call, const luaL_Reg *function)
 {
     struct decision_list *decisions = decisions_of(call);
     const struct replay *replay = call->services->replay;
@@ -125,10 +142,11 @@ static int run_observed(lua_State *L, struct call *call, const luaL_Reg *functio
         decisions->observations.dropped_count++;
         return function->func(L);
     }
+    const char *name = lua_tostring(L, lua_upvalueindex(UPVALUE_NAME));
     struct arena *arena = is_kept ? decisions->arena : call->scratch;
     size_t used = arena_used(decisions->arena);
     bool is_cut = false;
-    struct value_list arguments = values_get(L, 1, lua_gettop(L), arena, &is_cut);
+    struct value_list arguments = arguments_get(L, arena, &is_cut);
     call->observation = begin(decisions, name, &arguments, is_cut);
     account(decisions, used);
     struct value_list results;
@@ -146,41 +164,42 @@ static int run_observed(lua_State *L, struct call *call, const luaL_Reg *functio
     return observe_results(L, replay_push(L, &results));
 }
 
-static const luaL_Reg *upvalue_function(lua_State *L)
-{
-    return lua_touserdata(L, lua_upvalueindex(UPVALUE_FUNCTION));
-}
-
 static int call_function(lua_State *L)
 {
     const luaL_Reg *function = upvalue_function(L);
     struct call *call = call_of(L);
     bool is_watched =
         is_recorded(call) || (decisions_of(call) != NULL && call->services->replay != NULL);
-    if (!is_watched) {
-        return function->func(L);
-    }
-    return run_observed(L, call, function, lua_tostring(L, lua_upvalueindex(UPVALUE_NAME)));
+    return is_watched ? run_observed(L, call, function) : function->func(L);
 }
 
-static void push_function(lua_State *L, const luaL_Reg *function)
+static void push_constant(lua_State *L, const void *constant)
 {
     union {
-        const luaL_Reg *borrowed;
+        const void *borrowed;
         void *object;
-    } pointer = {.borrowed = function};
+    } pointer = {.borrowed = constant};
 
     lua_pushlightuserdata(L, pointer.object);
+}
+
+void observe_function(lua_State *L, const char *name, const luaL_Reg *function,
+                      const struct observe_mask *mask)
+{
+    push_constant(L, function);
+    lua_pushstring(L, name);
+    push_constant(L, mask);
+    lua_pushcclosure(L, call_function, UPVALUE_MASK);
 }
 
 void observe_library(lua_State *L, const char *name, const luaL_Reg *functions)
 {
     lua_newtable(L);
     for (; functions->name != NULL; functions++) {
-        push_function(L, functions);
-        lua_pushfstring(L, "%s.%s", name, functions->name);
-        lua_pushcclosure(L, call_function, UPVALUE_NAME);
-        lua_setfield(L, -2, functions->name);
+        observe_function(L, lua_pushfstring(L, "%s.%s", name, functions->name), functions,
+                         NULL);
+        lua_setfield(L, -3, functions->name);
+        lua_pop(L, 1);
     }
     lua_setfield(L, -2, name);
 }
@@ -230,7 +249,7 @@ void observe_method(lua_State *L, enum observation_kind kind, const char *owner,
         lua_pushcfunction(L, method->func);
         return;
     }
-    push_function(L, method);
+    push_constant(L, method);
     lua_pushfstring(L, "%s.%s", owner, method->name);
     lua_pushinteger(L, kind);
     lua_pushcclosure(L, call_method, UPVALUE_KIND);

@@ -17,6 +17,17 @@
  * observed as NAME.FUNCTION. functions is static and ends with a NULL name. */
 void observe_library(lua_State *L, const char *name, const luaL_Reg *functions);
 
+/* Takes what nobody may read in a record out of a copy of a call's arguments. What is left
+ * tells two calls apart, for a replay. */
+struct observe_mask {
+    void (*hide)(struct arena *arena, struct value_list *arguments);
+};
+
+/* Pushes one such function by its whole name. function and mask (may be NULL) are static.
+ */
+void observe_function(lua_State *L, const char *name, const luaL_Reg *function,
+                      const struct observe_mask *mask);
+
 /* Pushes a method of a handle, its first argument, observed as OWNER.METHOD: INPUT or EDIT.
  * method is static. */
 void observe_method(lua_State *L, enum observation_kind kind, const char *owner,

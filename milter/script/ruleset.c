@@ -52,8 +52,8 @@ static bool read_source(struct rule *rule, struct error *error)
     return text != NULL;
 }
 
-static bool add_rule(struct ruleset *ruleset, const char *name, const char *folders,
-                     struct error *error)
+bool ruleset_add(struct ruleset *ruleset, const char *name, const char *folders,
+                 struct error *error)
 {
     if (!name_is_valid(name)) {
         return error_set(error, ERROR_CONFIG,
@@ -83,12 +83,17 @@ static bool add_rule(struct ruleset *ruleset, const char *name, const char *fold
     return read_source(rule, error);
 }
 
-bool ruleset_find(struct ruleset *ruleset, const struct config *config, struct error *error)
+void ruleset_init(struct ruleset *ruleset)
 {
     *ruleset = (struct ruleset){.rules = calloc(RULES, sizeof(struct rule))};
     if (ruleset->rules == NULL) {
         abort();
     }
+}
+
+bool ruleset_find(struct ruleset *ruleset, const struct config *config, struct error *error)
+{
+    ruleset_init(ruleset);
     const char *names = config_text(config, "rules");
     const char *folders = config_text(config, "rules.path");
     bool ok = true;
@@ -97,7 +102,7 @@ bool ruleset_find(struct ruleset *ruleset, const struct config *config, struct e
     while (ok && names != NULL && text_next_word(&names, &word, &length)) {
         char name[2 * RULE_NAME_BYTES]; /* one that is cut is too long anyway */
         snprintf(name, sizeof name, "%.*s", (int)length, word);
-        ok = add_rule(ruleset, name, folders != NULL ? folders : "", error);
+        ok = ruleset_add(ruleset, name, folders != NULL ? folders : "", error);
     }
     if (!ok) {
         ruleset_deinit(ruleset);
@@ -107,10 +112,7 @@ bool ruleset_find(struct ruleset *ruleset, const struct config *config, struct e
 
 void ruleset_copy(struct ruleset *ruleset, const struct ruleset *from)
 {
-    *ruleset = (struct ruleset){.rules = calloc(RULES, sizeof(struct rule))};
-    if (ruleset->rules == NULL) {
-        abort();
-    }
+    ruleset_init(ruleset);
     for (; ruleset->count < from->count; ruleset->count++) {
         struct rule *rule = &ruleset->rules[ruleset->count];
         *rule = from->rules[ruleset->count];

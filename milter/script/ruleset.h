@@ -16,6 +16,12 @@ struct ruleset {
  * it wins). CONFIG when one is nowhere. */
 bool ruleset_find(struct ruleset *ruleset, const struct config *config,
                   struct error *error);
+/* One rule more; folders as in rules.path. CONFIG when it is nowhere, cannot be read or is
+ * there already. */
+void ruleset_init(struct ruleset *ruleset);
+bool ruleset_add(struct ruleset *ruleset, const char *name, const char *folders,
+                 struct error *error);
+
 /* The same files, as they were read then. */
 void ruleset_copy(struct ruleset *ruleset, const struct ruleset *from);
 void ruleset_deinit(struct ruleset *ruleset);

@@ -71,9 +71,8 @@ static void *allocate(void *user, void *block, size_t old_size, size_t new_size)
     return moved;
 }
 
-/* Runs a file of our own library with the values on the stack as arguments. */
-static bool run_library(lua_State *L, const char *folder, const char *name, int arguments,
-                        struct error *error)
+bool state_run_library(lua_State *L, const char *folder, const char *name, int arguments,
+                       struct error *error)
 {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -94,11 +93,10 @@ static bool build(struct state *state, const char *library_path, struct error *e
     lua_State *L = state->L;
     bounded_open(L);
     api_open(L); /* our tables, as one table */
-    if (!run_library(L, library_path, "sandbox.lua", 1, error)) {
-        return false;
-    }
-    /* sandbox.lua returned the environment of rules; ruleset.lua loads files into it. */
-    if (!run_library(L, library_path, "ruleset.lua", 1, error)) {
+    /* sandbox.lua returns the environment of rules; ruleset.lua loads files into it. */
+    if (!state_run_library(L, library_path, "sandbox.lua", 1, error) ||
+        !state_run_library(L, library_path, "nearest.lua", 0, error) ||
+        !state_run_library(L, library_path, "ruleset.lua", 2, error)) {
         return false;
     }
     state->library_ref = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -148,6 +146,29 @@ static void set_environment(lua_State *L, int library)
     lua_setupvalue(L, -2, 1);
 }
 
+bool state_call(struct state *state, int arguments, int64_t instructions, int deadline_ms,
+                struct error *error)
+{
+    lua_State *L = state->L;
+    struct call call = {
+        .state = state,
+        .instructions_left = instructions,
+        .deadline_ms = clock_monotonic_ms() + deadline_ms,
+    };
+    limit_begin(&call, L);
+    state->running = &call;
+    int status = lua_pcall(L, arguments, 1, 0);
+    state->running = NULL;
+    lua_sethook(L, NULL, 0, 0);
+    call_set(L, NULL);
+    if (status != LUA_OK) {
+        const char *message = lua_tostring(L, -1);
+        error_set(error, ERROR_CONFIG, "%s", message != NULL ? message : "not a text");
+        lua_settop(L, 0);
+    }
+    return status == LUA_OK;
+}
+
 bool state_load_rule(struct state *state, const struct rule *rule, struct error *error)
 {
     lua_State *L = state->L;
@@ -164,21 +185,7 @@ bool state_load_rule(struct state *state, const struct rule *rule, struct error 
     set_environment(L, 2);
     lua_pushstring(L, rule->name);
     lua_pushstring(L, rule->file);
-    struct call call = {
-        .state = state,
-        .instructions_left = LOAD_INSTRUCTIONS,
-        .deadline_ms = clock_monotonic_ms() + LOAD_DEADLINE_MS,
-    };
-    limit_begin(&call, L);
-    state->running = &call;
-    int status = lua_pcall(L, 3, 1, 0);
-    state->running = NULL;
-    lua_sethook(L, NULL, 0, 0);
-    call_set(L, NULL);
-    if (status != LUA_OK) {
-        const char *message = lua_tostring(L, -1);
-        error_set(error, ERROR_CONFIG, "%s", message != NULL ? message : "not a text");
-        lua_settop(L, 0);
+    if (!state_call(state, 3, LOAD_INSTRUCTIONS, LOAD_DEADLINE_MS, error)) {
         return false;
     }
     lua_replace(L, 1);

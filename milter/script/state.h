@@ -69,6 +69,17 @@ struct call {
 struct state *state_new(size_t memory_limit, const char *library_path, struct error *error);
 void state_free(struct state **state);
 
+/* Runs a file of our own library with the values on the stack as arguments, for one result
+ * in their place. CONFIG, with how to mend it. */
+bool state_run_library(lua_State *L, const char *folder, const char *name, int arguments,
+                       struct error *error);
+
+/* Calls the function below so many arguments, as no part of a message, within these limits
+ * and the state's memory: one result in their place. An empty stack when it fails (CONFIG).
+ */
+bool state_call(struct state *state, int arguments, int64_t instructions, int deadline_ms,
+                struct error *error);
+
 /* Leaves one value on the stack: what ruleset.lua made of the table that the rule file
  * returned. An empty stack when it fails (CONFIG). */
 bool state_load_rule(struct state *state, const struct rule *rule, struct error *error);

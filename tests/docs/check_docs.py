@@ -21,10 +21,12 @@ LIMIT = 60
 
 sys.path.insert(0, str(SOURCE / "tests/milter"))
 from fake_dns import FakeDns  # noqa: E402
+from fake_http import FakeHttp, Reply  # noqa: E402
 from fake_quota import FULL, FakeQuota, NoSizeAbove  # noqa: E402
 
 SHIPPED = "subaddress alias recipient quota spoof"
 ROOT_NAMES = ("milter", "lua", "rules", "tests", "deploy", ".ci")
+WRONG = ("broken", "slips")  # examples of what fails
 ADMIN_PATH = "/usr/sbin:/sbin"  # postconf lives there, and is not on everybody's PATH
 
 
@@ -98,7 +100,8 @@ def code_spans(text):
 
 
 class Workplace:
-    """A folder with the example volume, the rules of the manuals, a quota service, a name server, and `foregate` on the path."""
+    """A folder with the example volume, the rules of the manuals, a quota service, a name server, an HTTP server, and
+    `foregate` on the path."""
 
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="foregate-docs-"))
@@ -123,6 +126,8 @@ class Workplace:
         self.dns = FakeDns()
         self.dns.answers["nomail.test", "mx"] = [(0, ".")]
         self.dns.answers["nomail.test", "a"] = ["192.0.2.80"]
+        self.http = FakeHttp()
+        self.http.answers["/sender"] = Reply(403, b"sends spam")
         self.environment = {
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}:{ADMIN_PATH}",
             "FOREGATE_RULES_PATH": f"{SOURCE / 'rules'} {self.rules}",
@@ -137,9 +142,17 @@ class Workplace:
         self.config = self.folder / "foregate.conf"
         self.config.write_text("")
 
-    def run(self, *command, without=()):
+    def run(self, *command, without=(), rules=None):
+        """rules: those of the manuals that are there, when not all."""
         environment = {name: value for name, value in self.environment.items()
                        if name.removeprefix("FOREGATE_") not in without}
+        if rules is not None:
+            folder = Path(tempfile.mkdtemp(dir=self.folder)) / "rules"
+            folder.mkdir()
+            for name in rules:
+                if (self.rules / f"{name}.lua").exists():
+                    shutil.copy(self.rules / f"{name}.lua", folder)
+            environment["FOREGATE_RULES_PATH"] = f"{SOURCE / 'rules'} {folder}"
         return subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=self.play, timeout=LIMIT,
                               env=environment, stdin=subprocess.DEVNULL, check=False)
 
@@ -149,6 +162,7 @@ class Workplace:
     def close(self):
         self.quota.stop()
         self.dns.stop()
+        self.http.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -182,13 +196,15 @@ class Blocks(Case):
         for block in found:
             with self.subTest(str(block)):
                 self.assertEqual(block.words[1:2], ["rule"], "an example is a whole rule: ```lua rule NAME")
-                result = self.place.foregate("-o", f"dms.volume={self.place.sound}", "-o",
-                                             f"rules={SHIPPED} {block.words[2]}", "check")
-                self.assertEqual((result.returncode, result.stderr), (0, ""), result.stdout)
+                name = block.words[2]
+                result = self.place.run(PROGRAM, "-c", str(self.place.config), "-o", f"dms.volume={self.place.sound}", "-o",
+                                        f"rules={SHIPPED} {name}", "check", rules=[name])
+                self.assertEqual((result.returncode, result.stderr), (1 if name in WRONG else 0, ""), result.stdout)
+                self.assertEqual(".lua" in result.stdout, name in WRONG, result.stdout)
 
     def test_all_rules_run_together(self):
-        """Each handler of each example once; the one that shows a failure is left out."""
-        names = [block.words[2] for block in blocks("lua") if block.words[2] != "broken"]
+        """Each handler of each example once; those that show a failure are left out."""
+        names = [block.words[2] for block in blocks("lua") if block.words[2] not in WRONG]
         message = self.place.play / "together.eml"
         message.write_text("From: alice@example.com\nSubject: x\n\nx\n")
         result = self.place.foregate(
@@ -227,7 +243,10 @@ class Blocks(Case):
                     self.assertRegex(command, r"^(foregate|printf|echo|cat) ")
                     # -c: not the configuration of this machine.
                     line = re.sub(r"\bforegate ", f"foregate -c {self.place.config} ", command)
-                    result = self.place.run("bash", "-c", line + " 2>&1" * ("2>" not in line))
+                    line = line.replace("http://vetting.example.com/", self.place.http.url + "/")
+                    named = re.search(r"\brules=([^\"]*)\"? .*\bcheck\b", command) if " check" in command else None
+                    rules = named.group(1).split() if named else [] if " check" in command else None
+                    result = self.place.run("bash", "-c", line + " 2>&1" * ("2>" not in line), rules=rules)
                     self.assertTrue(matches(want, result.stdout), f"got\n{result.stdout}\nwant\n{want}")
 
     def test_layers(self):
@@ -404,7 +423,11 @@ class Findings(unittest.TestCase):
                 for code in code_spans(names):
                     self.assertNotIn(code, told, f"{document.path.relative_to(SOURCE)}:{line}")
                     told[code] = set(severity.split(", "))
-        self.assertEqual(told, self.codes("directory/*.c", "command/check*.c", "base/config_*.c"))
+        found = self.codes("directory/*.c", "command/check*.c", "base/config_*.c", "script/lint*.c")
+        of_rules = (SOURCE / "lua/lint/report.lua").read_text()
+        for code, severities in re.findall(r'\["([a-z-]+)"\] = "([a-z, ]+)"', of_rules):
+            found[code] = set(severities.split(", "))
+        self.assertEqual(told, found)
 
     def test_each_has_a_case(self):
         cases = (SOURCE / "tests/unit/data/lint.cases").read_text()

@@ -220,13 +220,19 @@ class Milter:
                 values += [name, value]
         self.send(packet(b"D", EVENTS[event][0] + _strings(*values)))
 
-    def event(self, event, payload=b""):
-        command, declined, no_reply = EVENTS[event]
+    def send_event(self, event, payload=b""):
+        """False: the filter has declined it. Its answer, if it gives one, is read by `answer`."""
+        command, declined, _ = EVENTS[event]
         self._send_macros(event)
         if self.steps & declined:
-            return Reply("unsent")
+            return False
         self.send(packet(command, payload))
-        if self.steps & no_reply:
+        return True
+
+    def event(self, event, payload=b""):
+        if not self.send_event(event, payload):
+            return Reply("unsent")
+        if self.steps & EVENTS[event][2]:
             return Reply("unanswered")
         return self.answer(edits_allowed=event == "eom")
 

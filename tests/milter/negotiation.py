@@ -188,14 +188,11 @@ def random_packets():
 
 @case("no descriptor is lost to strangers")
 def descriptors():
-    def count():
-        return len(os.listdir(f"/proc/{program.process.pid}/fd"))
-
-    before = count()
+    before = program.descriptors()
     for _ in range(50):
         ends(GARBAGE["an HTTP request"], negotiate=False)
         driver.dial(program.listen, 5).close()
-    wait_until(lambda: count() <= before + 2, 10, f"back to {before} descriptors")
+    wait_until(lambda: program.descriptors() <= before + 2, 10, f"back to {before} descriptors")
 
 
 quota = FakeQuota()

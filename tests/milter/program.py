@@ -194,6 +194,9 @@ class Program:
         peak = re.search(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)
         return int(peak.group(1)) if peak else None
 
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
     def start(self):
         """Returns once a milter session can be negotiated."""
         self.spawn()

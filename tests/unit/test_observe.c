@@ -217,6 +217,56 @@ static void test_session_is_bounded(void **unused)
     fixture_end(&fixture);
 }
 
+/* What may be a secret is in no record; two requests are told apart all the same. */
+static void test_secrets(void **unused)
+{
+    (void)unused;
+
+    static const struct {
+        const char *call, *shown; /* up to what is hidden */
+    } secrets[] = {
+        {"{ url = 'http://u:geheim@127.0.0.1:1/a?geheim' }",
+         "url = \"http://127.0.0.1:1/a("},
+        {"{ url = 'http://u:geheim@127.0.0.1:1/a?geheim2' }",
+         "url = \"http://127.0.0.1:1/a("},
+        {"{ url = 'http://u:geheim@127.0.0.1:1/a#geheim' }",
+         "url = \"http://127.0.0.1:1/a("},
+        {"{ url = 'http://u:geheim@127.0.0.1:1/a' }", "url = http://127.0.0.1:1/a }"},
+        {"{ url = 'http://127.0.0.1:1', method = 'PUT', body = 'geheim', headers = { A = "
+         "'geheim' } }",
+         "method = PUT"},
+        {"{ url = 'geheim' }", "url = \"(6 bytes, "},
+        {"{ ur1 = 'http://geheim', heders = { A = 'geheim' } }", "ur1 = \"(13 bytes, "},
+        {"{ headers = { 'geheim', { 'geheim' } }, url = { 'geheim' } }", "headers = { \"("},
+        {"'geheim'", "(\"(6 bytes, "},
+    };
+
+    struct arena *arena = arena_new();
+    const char *before = "";
+    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
+        struct fixture fixture;
+        char body[512];
+        snprintf(body, sizeof body,
+                 "local asked = %s\npcall(http.request, asked)\nhttp.escape('geheim')",
+                 secrets[i].call);
+        begin(&fixture, body);
+        fixture_open(&fixture);
+        fixture_mail(&fixture, "<a@x.example>");
+        fixture_rcpt(&fixture, "<alice@example.com>");
+        const struct decision *decision = last_decision(&fixture);
+        assert_int_equal(decision->observations.count, 1);
+        const char *text = observation_text(arena, decision->observations.first, 1000);
+        expect_part(text, secrets[i].shown, secrets[i].call);
+        if (strstr(text, "geheim") != NULL) {
+            fail_msg("%s: %s", secrets[i].call, text);
+        }
+        assert_string_not_equal(text, before);
+        before = text;
+        fixture_end(&fixture);
+    }
+    arena_free(&arena);
+}
+
 struct given {
     const char *name;
     struct value_list arguments, results;
@@ -283,7 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_observations), cmocka_unit_test(test_unobserved),
         cmocka_unit_test(test_bounds),       cmocka_unit_test(test_session_is_bounded),
-        cmocka_unit_test(test_replay),
+        cmocka_unit_test(test_secrets),      cmocka_unit_test(test_replay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
