@@ -100,9 +100,11 @@ bool record_file_append(struct record_file *file, const char *line, size_t lengt
         return true;
     }
     if (written >= 0) {
-        errno = ENOSPC;
+        error_set(error, ERROR_SYSTEM, "%s takes only a part of a line: is the disk full?",
+                  file->settings->path);
+    } else {
+        fail(error, "write to", file->settings->path);
     }
-    fail(error, "write to", file->settings->path);
     /* What a full disk took of the line is taken back. */
     file->is_cut =
         file->is_cut ||

@@ -81,14 +81,6 @@ struct record {
 /* "answers", "headers", "plan", "events", "session"; NULL for more than one. */
 const char *record_part_name(enum record_part part);
 
-/* Arguments and results of this function, http.*, may hold what nobody should keep. */
-bool record_is_private(const char *function);
-
-/* The value without that: users and passwords in URLs, and what headers and parameters with
- * telling names hold. Of a function that is not private, the value itself. */
-struct value record_public(struct arena *arena, const char *function,
-                           const struct value *value);
-
 /* One line with its end, into an empty buffer whose maximum is RECORD_LINE_BYTES. What does
  * not fit is left out, part by part, and named. Never fails. */
 void record_write(const struct record *record, struct buffer *line);

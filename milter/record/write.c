@@ -86,30 +86,13 @@ static void put_verdict(struct emitter *emitter, const struct verdict *verdict)
     emit_text(emitter, "rule", verdict->rule);
 }
 
-static void put_public(struct emitter *emitter, const char *key, const char *function,
-                       const struct value_list *list)
-{
-    if (!record_is_private(function)) {
-        emit_values(emitter, key, list);
-        return;
-    }
-    struct arena *scratch = arena_new();
-    emit_open(emitter, key, '[');
-    for (size_t i = 0; i < list->count && !emitter->buffer->truncated; i++) {
-        struct value value = record_public(scratch, function, &list->values[i]);
-        emit_value(emitter, NULL, &value);
-    }
-    emit_close(emitter, ']');
-    arena_free(&scratch);
-}
-
 static void put_answer(struct emitter *emitter, const struct observation *answer)
 {
     emit_open(emitter, NULL, '{');
     emit_text(emitter, "function", answer->name);
-    put_public(emitter, "arguments", answer->name, &answer->arguments);
+    emit_values(emitter, "arguments", &answer->arguments);
     if (answer->returned) {
-        put_public(emitter, "results", answer->name, &answer->results);
+        emit_values(emitter, "results", &answer->results);
     }
     if (answer->is_cut) {
         emit_bool(emitter, "cut", true);

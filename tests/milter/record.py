@@ -173,5 +173,250 @@ def same_rules():
                 equal(f"{options} {old}", compare(program, old, program.config, path), want + "\n")
 
 
+@case("what is in the file, and what is not")
+def contents():
+    path = place / "contents.jsonl"
+    with Program(quota=quota, rules=RULES, options={**OPTIONS, "record": path}) as program:
+        play(program)
+        program.stop()
+        equal("record_lost", "record_lost=0" in program.log, True)
+    equal("mode", stat.S_IMODE(path.stat().st_mode), 0o600)
+    text = path.read_text(encoding="utf-8")
+    holds("no body, and no header that nobody read", "private" not in text and "xxx" not in text)
+    plain = records(path)[0]
+    equal("headers", plain["headers"],
+          {"subject": ["plain"], "x-absent": [], "from": ["Alice <alice@example.com>"]})
+    equal("format", (plain["foregate"], plain["session"]["ip"], plain["session"]["port"], plain["accepted"]),
+          (1, "192.0.2.7", 40000, True))
+    recipients = [event for event in plain["events"] if event["stage"] == "rcpt"]
+    equal("arguments", [event["arguments"][0] for event in recipients],
+          ["<ok@example.com>", "<full@example.com>", "<fine+x@example.com>", "<\\xffx@example.com>", "<>"])
+    equal("verdict without an id", (recipients[1]["code"], recipients[1]["text"], recipients[1]["rule"]),
+          (552, "Mailbox is full", "quota"))
+    answers = [answer for rule in recipients[1]["rules"] for answer in rule.get("answers", ())]
+    equal("answer", answers[-1], {"function": "quota.check", "arguments": ["full@example.com", 1],
+                                  "results": ["over", FULL.removeprefix("REJECT ")]})
+    shadowed = [rule for event in recipients for rule in event.get("rules", ()) if rule.get("shadow")]
+    equal("shadow", [(rule["rule"], rule["verdict"]) for rule in shadowed], [("shade", "reject")])
+
+
+def recorded(name, **options):
+    """A file of records, and the program that wrote it, which has ended."""
+    path = place / f"{name}.jsonl"
+    program = Program(quota=quota, rules=RULES, options={**OPTIONS, "record": path, **options})
+    return path, program
+
+
+def new_rules(name, **rules):
+    folder = place / name
+    folder.mkdir(exist_ok=True)
+    for rule, text in rules.items():
+        (folder / f"{rule}.lua").write_text(text)
+    return folder
+
+
+@case("a changed rule: exactly what it changes")
+def changed_rule():
+    path, program = recorded("changed")
+    with program:
+        with program.session() as session:
+            session.transaction(["<ok@example.com>", "<fine+x@example.com>", "<bob@example.com>"],
+                                headers=[("Subject", "plain")])
+            session.transaction(["<ok@example.com>"], headers=[("Subject", "hold=yes")])
+            session.transaction(["<full@example.com>"])
+            session.quit()
+        program.stop()
+        folder = new_rules("changed", probe=PROBE.replace(
+            'if name == "twice" then',
+            'if name == "fine+x" then return reject(550, "5.7.1", "Not fine") end\n        if name == "twice" then').replace(
+            'return quarantine("look at it")', "return nil"))
+        for old in ("-", program.config, program.user_rules):
+            text = compare(program, old, folder, path, status=1)
+            first, rcpt, would, second, finish, missing, last = text.splitlines()
+            holds("head", "session " in first and "client client.example.net[192.0.2.7] login - from <sender@remote.example>"
+                  in first and "queue id 4T" in first, first)
+            equal("rcpt", rcpt, "  rcpt     <fine+x@example.com>  continue -> reject 550 5.7.1 Not fine (rule probe)")
+            equal("would", would, "  rcpt     <fine+x@example.com>  would reject 550 5.7.1 No tags (rule shade) -> none")
+            holds("second", "queue id 4T" in second, second)
+            equal("finish", finish, "  finish   quarantine look at it (rule probe) -> continue")
+            # The quarantine kept the rules behind it from asking.
+            equal("missing", missing, "  uncertain: not recorded: quota.check(ok@example.com, 30)")
+            equal("totals", last, "3 transactions, 2 changed, 1 uncertain, 0 lines not read")
+        # The other way round, as JSON, from standard input.
+        with path.open("rb") as stream:
+            lines = [json.loads(line) for line in
+                     compare(program, "--json", folder, program.config, "-", status=1, stdin=stream).splitlines()]
+        equal("objects", len(lines), 3)
+        equal("JSON", lines[0]["changes"][0], {
+            "what": "verdict", "stage": "rcpt", "argument": "<fine+x@example.com>",
+            "old": {"verdict": "reject", "code": 550, "xcode": "5.7.1", "text": "Not fine", "rule": "probe"},
+            "new": {"verdict": "continue", "text": None, "rule": None}})
+        equal("totals", lines[-1], {"summary": {"transactions": 3, "changed": 2, "uncertain": 1, "unreadable": 0,
+                                                "unreadable_first": []}})
+
+
+@case("the plan, and what follows from a refusal of MAIL")
+def plan_and_mail():
+    path, program = recorded("plan")
+    with program:
+        with program.session() as session:
+            session.transaction(["<ok@example.com>", "<bob@example.com>"], headers=[("Subject", "copy")])
+            session.quit()
+        program.stop()
+        folder = new_rules("plan", probe=PROBE.replace('"carol@elsewhere.example")', '"dora@elsewhere.example")'))
+        text = compare(program, "-", folder, path, status=1).splitlines()
+        equal("plan", (len(text), "add <carol@elsewhere.example>" in text[1].partition(" -> ")[0],
+                       "add <dora@elsewhere.example>" in text[1].partition(" -> ")[2]), (3, True, True))
+        folder = new_rules("mail", probe=PROBE.replace("if session.notes.seen > 3", "if session.notes.seen > 0"))
+        text = compare(program, "-", folder, path, status=1).splitlines()
+        equal("mail", [line.split()[:3] for line in text[1:-1]],
+              [["mail", "<sender@remote.example>", "continue"], ["plan", "add", "<carol@elsewhere.example>,"]])
+
+
+@case("what was not recorded makes a transaction uncertain")
+def uncertain():
+    path, program = recorded("uncertain")
+    asks = """return { name = "shade", rcpt = function(session, message, recipient)
+        local known, reason = %s
+        if not known then return reject(550, "5.7.1", tostring(reason)) end end }"""
+    looks = """return { name = "shade", headers = function(session, message)
+        if not message:header("%s")[1] then return reject(550, "5.7.1", "none") end end }"""
+    with program:
+        with program.session() as session:
+            session.transaction(["<ok@example.com>"], headers=[("Subject", "plain"), ("X-Other", "here")])
+            session.quit()
+        program.stop()
+        dns.answers["remote.example", "a"] = ["192.0.2.9"]
+        asked = len(dns.questions)
+        for text, missing in ((asks % 'dns.a("remote.example")', "dns.a(remote.example)"),
+                              (asks % 'quota.check("bob@example.com", 5)', "quota.check(bob@example.com, 5)"),
+                              (asks % 'directory.account("bob@example.com")', None),
+                              (asks % 'quota.check("ok@example.com", 1)', None),
+                              (looks % "Subject", None),
+                              (looks % "X-Other", "header x-other")):
+            output = compare_enforced(program, text, path, missing)
+            if missing:
+                holds(missing, f"  uncertain: not recorded: {missing}\n" in output, output)
+                holds("changed", ", 1 changed, 1 uncertain," in output, output)
+                holds("reason", "none" in output or "not recorded (rule shade)" in output, output)
+            else:
+                equal(text, totals(output), "1 transactions, 0 changed, 0 uncertain, 0 lines not read")
+        equal("nobody was asked", len(dns.questions), asked)
+        # The directory is another one since.
+        program.write_volume("postfix-virtual.cf", "")
+        output = compare_enforced(program, asks % 'directory.account("bob@example.com")', path, None)
+        equal("directory", totals(output), "1 transactions, 0 changed, 1 uncertain, 0 lines not read")
+
+
+def compare_enforced(program, rule, path, changes):
+    folder = new_rules("uncertain", shade=rule)
+    result = subprocess.run([BINARY, "-c", str(program.config), "-o", "shade.mode=enforce", "compare", "-", str(folder),
+                             str(path)], capture_output=True, text=True, timeout=60, check=False)
+    equal(f"status; {result.stdout}{result.stderr}", result.returncode, 1 if changes else 0)
+    return result.stdout
+
+
+@case("rules, files and lines that cannot be used")
+def cannot():
+    path, program = recorded("cannot")
+    with program:
+        program.at_rcpt("<ok@example.com>")
+        program.stop()
+        good = path.read_bytes()
+        broken = new_rules("broken", probe="return {\n    name = \"probe\",\n    rcpt = function( end,\n}\n")
+        for old, new, side in ((broken, program.config, "OLD"), (program.config, broken, "NEW")):
+            error = compare(program, old, new, path, status=2)
+            holds(side, f"{side}: {broken}: " in error and "probe.lua:3:" in error, error)
+        holds("no such rules", "NEW: /no/such: No such file" in compare(program, "-", "/no/such", path, status=2))
+        holds("no such record", "/no/such: cannot read it" in compare(program, "-", program.config, "/no/such", status=2))
+        holds("usage", "takes OLD, NEW and at least one RECORD" in compare(program, "-", program.config, status=2))
+        mixed = place / "mixed.jsonl"
+        mixed.write_bytes(b"nonsense\n" + good + b"\n" + good[:100] + b"\n" + b"x" * 3000000 + b"\n\xff\0\n{}\n5\n[]\n" + good[:-9])
+        output = compare(program, "-", program.config, mixed)
+        equal("mixed", totals(output), "1 transactions, 0 changed, 0 uncertain, 8 lines not read")
+        holds("places", f"{mixed}:1: not read: no JSON" in output and f"{mixed}:5: not read: longer" in output, output)
+        equal("only the first five", output.count(": not read: "), 5)
+        newer = place / "newer.jsonl"
+        newer.write_bytes(good + good.replace(b'{"foregate":1,', b'{"foregate":2,'))
+        holds("newer", f"{newer}:2: format 2, written by a newer foregate" in
+              compare(program, "-", program.config, newer, status=2))
+        nothing = place / "nothing.jsonl"
+        nothing.write_bytes(b"nonsense\n")
+        compare_nothing = subprocess.run([BINARY, "-c", str(program.config), "compare", "-", str(program.config), str(nothing)],
+                                         capture_output=True, text=True, timeout=60, check=False)
+        equal("nothing but nonsense", compare_nothing.returncode, 2)
+
+
+@case("a file that cannot be written is refused at start")
+def refused_at_start():
+    for path, reason in (("/no/such/folder/file", "No such file or directory"), (place, "Is a directory"),
+                         ("/dev/full", "is no regular file")):
+        program = Program(start=False, options={"record": path})
+        try:
+            program.start()
+            raise AssertionError(f"{path}: it started")
+        except Failed:
+            holds(f"{path}", reason in program.log and f"record: " in program.log and "start_refused" in program.log and
+                  "name another file" in program.log, program.log)
+            program.check_end(2)
+
+
+@case("a full disk costs records, not mail, and says so")
+def full_disk():
+    path, program = recorded("full")
+    with program:
+        resource.prlimit(program.process.pid, resource.RLIMIT_FSIZE, (6000, resource.RLIM_INFINITY))
+        for _ in range(12):
+            with program.session() as session:
+                outcome = session.transaction(["<ok@example.com>"])
+                holds("accepted", outcome.message.accepted, outcome)
+                session.quit()
+        holds("warned", program.wait_log(r"warning record_lost lost=1 .*(File too large|only a part of a line).* remedy="), program.log)
+        equal("once", program.log.count("record_lost"), 1)
+        few = len(records(path))
+        resource.prlimit(program.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        program.at_rcpt("<ok@example.com>")
+        holds("resumed", program.wait_log(r"info record_resumed .* lost=\d+"), program.log)
+        program.stop()
+        equal("records", len(records(path)), few + 1)
+        holds("counted", f"record_lost={12 - few} " in program.log, program.log)
+
+
+@case("a crash leaves one cut line, and the next start goes on behind it")
+def crash():
+    path, program = recorded("crash")
+    with program:
+        program.at_rcpt("<ok@example.com>")
+        wait_until(lambda: path.read_bytes().endswith(b"\n"), 10, "the first record")
+        for _ in range(10):
+            program.at_rcpt("<ok@example.com>")
+        program.kill()
+        written = path.read_bytes()
+        holds("whole lines", written.endswith(b"\n") and len(records(path)) >= 1)
+        path.write_bytes(written[:-20])  # as if the machine had died as well
+        program.start()
+        program.at_rcpt("<bob@example.com>")
+        program.stop()
+        lines = path.read_bytes().splitlines()
+        output = compare(program, "-", program.config, path)
+        equal("totals", totals(output), f"{len(lines) - 1} transactions, 0 changed, 0 uncertain, 1 lines not read")
+
+
+@case("the file rotates, also by others")
+def rotation():
+    path, program = recorded("rotation", **{"record.size": "1MiB", "record.files": "2"})
+    with program:
+        path.write_bytes(path.read_bytes() + b"{}\n" * 349500)
+        for _ in range(3):
+            program.at_rcpt("<ok@example.com>")
+        wait_until(lambda: (place / "rotation.jsonl.1").exists() and len(records(path)) == 3, 10, "a second file")
+        path.rename(place / "aside.jsonl")
+        program.at_rcpt("<ok@example.com>")
+        wait_until(lambda: path.exists() and path.stat().st_size, 10, "a new file")
+        program.stop()
+        equal("records", len(records(path)), 1)
+        holds("no third file", not (place / "rotation.jsonl.2").exists())
+
+
 if __name__ == "__main__":
     run()
