@@ -14,7 +14,7 @@ local STAGES = {
     headers = { "session", "message", "settings" },
     finish = { "session", "message", "settings" },
 }
-local FIELDS = { name = true, settings = true, switch = true }
+local FIELDS = { name = true, settings = true, switch = true, tests = true }
 local SETTING_FIELDS = { choices = true, dms = true }
 
 local function fail(file, ...)
@@ -99,6 +99,21 @@ local function unknown_field(file, field)
         tostring(field), meant and "; did you mean " .. meant .. "?" or "")
 end
 
+-- The files of its tests, beside the rule: run before the rule is taken over.
+local function tests(file, names)
+    if names == nil then
+        return nil
+    elseif type(names) ~= "string" or #names > 500 then
+        fail(file, "tests is a text of at most 500 bytes: names of files")
+    end
+    for name in names:gmatch("%S+") do
+        if name:sub(1, 1) == "/" or not name:match("_test%.lua$") then
+            fail(file, "tests = %s: name files NAME_test.lua in the folder of the rule", name)
+        end
+    end
+    return names
+end
+
 local function load(chunk, name, file)
     local rule = chunk()
     if type(rule) ~= "table" then
@@ -121,7 +136,8 @@ local function load(chunk, name, file)
         fail(file, "the rule has no handler: it would never do anything")
     end
     local declared = settings(file, rule.settings)
-    return { handlers = handlers, settings = declared, switch = switch(file, rule.switch, rule.settings) }
+    return { handlers = handlers, settings = declared, switch = switch(file, rule.switch, rule.settings),
+        tests = tests(file, rule.tests) }
 end
 
 return { load = load, freeze = sandbox.freeze, environment = sandbox.globals, globals = sandbox.content,

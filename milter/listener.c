@@ -25,11 +25,9 @@ static const char *unix_path(const char *listen)
     return NULL;
 }
 
-static int fail(int fd, struct error *error, const char *listen, const char *what,
-                const char *remedy)
+static int fail(int fd, struct error *error, const char *what, const char *remedy)
 {
-    error_set(error, ERROR_CONFIG, "listen = %s: %s: %s; %s", listen, what, strerror(errno),
-              remedy);
+    error_set(error, ERROR_CONFIG, "%s: %s; %s", what, strerror(errno), remedy);
     if (fd >= 0) {
         close(fd);
     }
@@ -38,8 +36,7 @@ static int fail(int fd, struct error *error, const char *listen, const char *wha
 
 /* True when the name is free afterwards: nobody there, or the socket of a program that is
  * gone. */
-static bool clear_name(const struct sockaddr_un *address, const char *listen,
-                       struct error *error)
+static bool clear_name(const struct sockaddr_un *address, struct error *error)
 {
     struct stat status;
     if (lstat(address->sun_path, &status) != 0) {
@@ -48,26 +45,22 @@ static bool clear_name(const struct sockaddr_un *address, const char *listen,
     if (!S_ISSOCK(status.st_mode)) {
         return error_set(
             error, ERROR_CONFIG,
-            "listen = %s: something that is no socket has this name: remove it, or "
-            "choose another name",
-            listen);
+            "something that is no socket has this name: remove it, or choose another name");
     }
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int result = connect(probe, (const struct sockaddr *)address, sizeof *address);
     int reason = result == 0 ? 0 : errno;
     close(probe);
-    if (reason == 0) {
+    if (reason == 0 || reason == EAGAIN) { /* EAGAIN: others wait there already */
         return error_set(error, ERROR_CONFIG,
-                         "listen = %s: another program answers there: stop it, or choose "
-                         "another name",
-                         listen);
+                         "another program answers there: stop it, or choose another name");
     }
     if (reason != ECONNREFUSED) {
         return error_set(
             error, ERROR_CONFIG,
-            "listen = %s: cannot tell whether a program answers there: %s; stop "
-            "it and remove the socket, or choose another name",
-            listen, strerror(reason));
+            "cannot tell whether a program answers there: %s; stop it and remove the "
+            "socket, or choose another name",
+            strerror(reason));
     }
     unlink(address->sun_path);
     return true;
@@ -103,17 +96,17 @@ static int open_unix(const struct listener_settings *settings, const char *path,
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (path[0] != '/' || strlen(path) >= sizeof address.sun_path) {
         error_set(error, ERROR_CONFIG,
-                  "listen = %s: write an absolute path of at most %zu bytes behind unix:",
-                  settings->listen, sizeof address.sun_path - 1);
+                  "write an absolute path of at most %zu bytes behind unix:",
+                  sizeof address.sun_path - 1);
         return -1;
     }
     strncpy(address.sun_path, path, sizeof address.sun_path - 1);
-    if (!clear_name(&address, settings->listen, error)) {
+    if (!clear_name(&address, error)) {
         return -1;
     }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
-        return fail(fd, error, settings->listen, "cannot bind",
+        return fail(fd, error, "cannot bind",
                     "does the folder exist, and may this user write to it?");
     }
     if (!set_access(settings, path, error)) {
@@ -124,7 +117,7 @@ static int open_unix(const struct listener_settings *settings, const char *path,
     return fd;
 }
 
-static int bind_first(const struct addrinfo *found, const char *listen, struct error *error)
+static int bind_first(const struct addrinfo *found, struct error *error)
 {
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int on = 1;
@@ -133,22 +126,21 @@ static int bind_first(const struct addrinfo *found, const char *listen, struct e
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
         bind(fd, found->ai_addr, found->ai_addrlen) != 0) {
-        return fail(fd, error, listen, "cannot bind",
+        return fail(fd, error, "cannot bind",
                     "is the port in use, or the address another host's?");
     }
     return fd;
 }
 
 /* inet:port@host as libmilter and sendmail write it. */
-static int open_inet(const char *listen, int family, const char *rest, struct error *error)
+static int open_inet(int family, const char *rest, struct error *error)
 {
     char port[16];
     const char *at = strchr(rest, '@');
     size_t length = at != NULL ? (size_t)(at - rest) : strlen(rest);
     if (length == 0 || length >= sizeof port || strspn(rest, "0123456789") < length) {
         error_set(error, ERROR_CONFIG,
-                  "listen = %s: write inet:port@host (Postfix writes it inet:host:port)",
-                  listen);
+                  "write inet:port@host (Postfix writes it inet:host:port)");
         return -1;
     }
     snprintf(port, sizeof port, "%.*s", (int)length, rest);
@@ -170,16 +162,16 @@ static int open_inet(const char *listen, int family, const char *rest, struct er
     int result =
         getaddrinfo(host[0] != '\0' ? host + bracketed : NULL, port, &hints, &found);
     if (result != 0) {
-        error_set(error, ERROR_CONFIG, "listen = %s: %s: write an address of this host",
-                  listen, gai_strerror(result));
+        error_set(error, ERROR_CONFIG, "%s: write an address of this host",
+                  gai_strerror(result));
         return -1;
     }
-    int fd = bind_first(found, listen, error);
+    int fd = bind_first(found, error);
     freeaddrinfo(found);
     return fd;
 }
 
-int listener_open(const struct listener_settings *settings, struct error *error)
+static int open_any(const struct listener_settings *settings, struct error *error)
 {
     const char *listen = settings->listen;
     const char *path = unix_path(listen);
@@ -187,14 +179,22 @@ int listener_open(const struct listener_settings *settings, struct error *error)
         return open_unix(settings, path, error);
     }
     if (strncmp(listen, "inet6:", 6) == 0) {
-        return open_inet(listen, AF_INET6, listen + 6, error);
+        return open_inet(AF_INET6, listen + 6, error);
     }
     if (strncmp(listen, "inet:", 5) == 0) {
-        return open_inet(listen, AF_INET, listen + 5, error);
+        return open_inet(AF_INET, listen + 5, error);
     }
-    error_set(error, ERROR_CONFIG,
-              "listen = %s: write unix:/path, inet:port@host or inet6:port@host", listen);
+    error_set(error, ERROR_CONFIG, "write unix:/path, inet:port@host or inet6:port@host");
     return -1;
+}
+
+int listener_open(const struct listener_settings *settings, struct error *error)
+{
+    int fd = open_any(settings, error);
+    if (fd < 0) {
+        error_wrap(error, "%s = %s", settings->option, settings->listen);
+    }
+    return fd;
 }
 
 void listener_close(int fd, const struct listener_settings *settings)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The socket that the MTA connects to. Ours, not libmilter's: so that errors are clear, the
- * mode of a unix socket is the operator's choice, and a stop can refuse new sessions alone.
- */
+/* A listening socket: that of the MTA, ours and not libmilter's, so that errors are clear,
+ * the mode of a unix socket is the operator's choice, and a stop can refuse new sessions
+ * alone; and that of `foregate reload`. */
 #ifndef FOREGATE_LISTENER_H
 #define FOREGATE_LISTENER_H
 
 #include "base/error.h"
 
 struct listener_settings {
+    const char *option; /* "listen": for errors */
     const char
         *listen; /* unix:/path, inet:port@host, inet6:port@host; host may be missing: any */
     const char *mode;  /* of a unix socket, octal text */

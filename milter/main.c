@@ -19,10 +19,12 @@ static const char help[] =
     "A front gateway for mail servers: judges mail at the SMTP envelope, by rules.\n"
     "\n"
     "  run       the gateway, in the foreground; SIGTERM stops it, SIGUSR1 reloads\n"
+    "  reload    makes a running gateway load rules, configuration and directory again\n"
     "  check     what is wrong with configuration and directory\n"
     "  resolve   where mail for an address goes\n"
     "  explain   one SMTP transaction, dry: what each rule decides, and why\n"
     "  compare   recorded mail through two sets of rules: what would be different\n"
+    "  test      tests of rules, with accounts, services and a clock of their own\n"
     "  config    the options, their values, and where each comes from\n"
     "\n"
     "  -c FILE        configuration; otherwise /etc/foregate/foregate.conf if it exists\n"
@@ -40,8 +42,9 @@ struct subcommand {
 };
 
 static const struct subcommand subcommands[] = {
-    {"run", command_run, true, false},          {"check", command_check, false, true},
-    {"resolve", command_resolve, false, false}, {"explain", command_explain, false, false},
+    {"run", command_run, true, false},          {"reload", command_reload, false, true},
+    {"check", command_check, false, true},      {"resolve", command_resolve, false, false},
+    {"explain", command_explain, false, false}, {"test", command_test, true, false},
     {"compare", command_compare, false, false}, {"config", command_config, false, false},
 };
 

@@ -308,7 +308,9 @@ static struct verdict judge_recipient(struct transaction *transaction,
 static const struct rewrite *rewrite_of(const struct transaction *transaction)
 {
     static const struct rewrite none = {.expand = false};
-    return transaction->session->local_submission ? &none : &transaction->settings->rewrite;
+    bool spared = transaction->session->local_submission ||
+                  generation_is_shadow(transaction->generation);
+    return spared ? &none : &transaction->settings->rewrite;
 }
 
 /* Aliases must not make more recipients of one message than rewrite.max_recipients. */

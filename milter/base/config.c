@@ -326,6 +326,11 @@ const char *config_origin(const struct config *config, const char *name)
     return setting == NULL ? "default" : setting->origin;
 }
 
+const char *config_file(const struct config *config)
+{
+    return config->file;
+}
+
 bool config_load(struct config *config, const char *path, struct error *error)
 {
     config->file = arena_copy(config->arena, path);

@@ -70,6 +70,9 @@ struct config *config_again(const struct config *config, struct error *error);
 struct config *config_from(const struct config *config, const char *path,
                            struct error *error);
 
+/* The file that config_load was given, or NULL. */
+const char *config_file(const struct config *config);
+
 /* Every value fits its option, no name is unknown; says file and line, and the nearest
  * known name for a misspelt one. */
 bool config_check(const struct config *config, struct error *error);
@@ -104,6 +107,9 @@ size_t config_count(const struct config *config);
 const struct option *config_option(const struct config *config, size_t index);
 const char *config_origin(const struct config *config,
                           const char *name); /* "default", "FILE:12" */
+
+/* An option of the program that is read at start only: what a reload does not take over. */
+bool option_is_fixed(const char *name);
 
 /* docker-mailserver's rule: of mail.example.com it is example.com, example.com itself
  * stays. */

@@ -135,11 +135,48 @@ static const struct option program_options[] = {
      "a record that would make the file larger begins a new one"},
     {"record.files", OPTION_COUNT, "4", 1, 1000, NULL, NULL,
      "files that are kept: FILE, FILE.1 and so on, the highest number the oldest"},
+    {"control", OPTION_TEXT, "unix:/run/foregate/control", 0, 0, NULL, NULL,
+     "the socket where `foregate reload` reaches a running program; empty: none"},
+    {"reload.watch", OPTION_BOOL, "yes", 0, 0, NULL, NULL,
+     "take over rules and configuration when their files change; no: only when asked to"},
+    {"reload.tests_timeout", OPTION_DURATION, "30s", 100, 5 * MINUTE, NULL, NULL,
+     "for all tests that rules name, before they are taken over"},
     {"log.level", OPTION_CHOICE, "info", 0, 0, "error warning info debug", NULL,
      "the least important lines that are logged"},
     {"log.format", OPTION_CHOICE, "text", 0, 0, "text json", NULL,
      "text: key=value; json: one object a line"},
 };
+
+/* Taken over by a reload, as all settings of rules are. */
+static const char *const reloaded[] = {
+    "rules",
+    "rules.path",
+    "lua.path",
+    "mode",
+    "on_error",
+    "states",
+    "deadline.command",
+    "deadline.message",
+    "state.memory",
+    "rule.instructions",
+    "reload.watch",
+    "reload.tests_timeout",
+};
+
+bool option_is_fixed(const char *name)
+{
+    for (size_t i = 0; i < sizeof reloaded / sizeof reloaded[0]; i++) {
+        if (strcmp(reloaded[i], name) == 0) {
+            return false;
+        }
+    }
+    size_t i = 0;
+    size_t count = sizeof program_options / sizeof program_options[0];
+    while (i < count && strcmp(program_options[i].name, name) != 0) {
+        i++;
+    }
+    return i < count;
+}
 
 /* As Postfix does: a bare name is completed with .localdomain (DEF_MYDOMAIN). */
 static const char *host_name(struct arena *arena)
@@ -218,6 +255,16 @@ static bool check_listen(const char *value, struct complaint *complaint)
         return complain(complaint, "the host is missing");
     }
     return check_port(port, at != NULL ? (size_t)(at - port) : strlen(port), complaint);
+}
+
+static bool check_control(const char *value, struct complaint *complaint)
+{
+    complain_remedy(complaint, "write unix:/path, or nothing for none");
+    if (*value == '\0') {
+        return true;
+    }
+    return strncmp(value, "unix:", 5) == 0 ? check_path(value + 5, complaint)
+                                           : complain(complaint, "this is no unix socket");
 }
 
 static bool check_service(const char *value, struct complaint *complaint)
@@ -339,6 +386,7 @@ static const struct {
 } forms[] = {
     {"listen", check_listen},
     {"listen.mode", check_mode},
+    {"control", check_control},
     {"hostname", check_hostname},
     {"myorigin", check_hostname},
     {"dms.volume", check_folder},

@@ -15,6 +15,7 @@
 /* Set once at start, before other threads exist. */
 static enum log_level configured_level = LOG_INFO;
 static enum log_format configured_format = LOG_FORMAT_TEXT;
+static void (*configured_sink)(const struct log_line *line);
 
 /* Kept free for the end of the line: a quote, a brace, a newline. */
 enum { TAIL_BYTES = 4 };
@@ -23,6 +24,11 @@ void log_configure(enum log_level level, enum log_format format)
 {
     configured_level = level;
     configured_format = format;
+}
+
+void log_capture(void (*sink)(const struct log_line *line))
+{
+    configured_sink = sink;
 }
 
 bool log_is_active(enum log_level level)
@@ -223,7 +229,11 @@ void log_end(struct log_line *line)
         line->text[line->length++] = '}';
     }
     line->text[line->length++] = '\n';
-    write_bounded(line);
+    if (configured_sink != NULL) {
+        configured_sink(line);
+    } else {
+        write_bounded(line);
+    }
 }
 
 void log_message(enum log_level level, const char *event, const char *format, ...)

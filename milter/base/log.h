@@ -32,6 +32,9 @@ struct log_line {
 void log_configure(enum log_level level, enum log_format format);
 bool log_is_active(enum log_level level);
 
+/* The same: lines go there instead of stderr, from any thread; for tests of rules. */
+void log_capture(void (*sink)(const struct log_line *line));
+
 void log_begin(struct log_line *line, enum log_level level, const char *event);
 void log_text(struct log_line *line, const char *key,
               const char *value); /* NULL: left out */

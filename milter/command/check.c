@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* `foregate check`: what is wrong, before mail finds out. */
 #include "command/check_quota.h"
+#include "command/check_tests.h"
 #include "command/command.h"
 #include "command/json.h"
 #include "command/options.h"
-#include "command/settings.h"
 #include "directory/dms.h"
 #include "directory/lint.h"
 #include "directory/resolve.h"
 #include "script/engine.h"
 #include "script/lint.h"
+#include "settings.h"
 
 #include "base/text.h"
 
@@ -23,7 +24,8 @@ static const char help[] =
     "Reads configuration, rules and directory (accounts, aliases, quotas) as `run` does, "
     "and\n"
     "reports what is wrong with them: where, what will happen to mail, what to write "
-    "instead. Asks the quota service about the first account.\n"
+    "instead. Runs the tests that rules name, and asks the quota service about the first\n"
+    "account.\n"
     "\n"
     "  --json   one object: {\"findings\": [...], \"errors\": N, \"warnings\": N,\n"
     "           \"quota\": {...}}\n"
@@ -190,7 +192,7 @@ static bool print_text(const struct finding_list *findings, const struct snapsho
     }
     quota_report_print(quota, findings->arena);
     printf("errors: %zu, warnings: %zu\n", errors, warnings);
-    return fflush(stdout) == 0;
+    return options_flush();
 }
 
 int command_check(struct config *config, int argc, char **argv)
@@ -211,6 +213,9 @@ int command_check(struct config *config, int argc, char **argv)
     struct arena *arena = arena_new();
     struct finding_list findings = {.arena = arena};
     bool is_sound = check_config(config, &findings);
+    if (is_sound) {
+        check_tests(config, &findings);
+    }
     struct snapshot *snapshot = check_directory(config, &findings);
     struct quota_report quota = {0};
     if (is_sound && snapshot != NULL) {

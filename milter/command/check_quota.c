@@ -4,10 +4,10 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "command/json.h"
-#include "command/settings.h"
 #include "io/loop.h"
 #include "quota/answer.h"
 #include "quota/client.h"
+#include "settings.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "command/json.h"
+#include "command/options.h"
 #include "command/plan_json.h"
 #include "mail/plan_text.h"
 
@@ -193,5 +194,5 @@ bool compare_print_totals(struct arena *arena, const struct compare_totals *tota
     }
     printf("%zu transactions, %zu changed, %zu uncertain, %zu lines not read\n",
            totals->transactions, totals->changed, totals->uncertain, totals->unreadable);
-    return fflush(stdout) == 0;
+    return options_flush();
 }

@@ -50,6 +50,8 @@ bool compare_rules_open(struct compare_rules *rules, const struct config *config
 {
     *rules = (struct compare_rules){.config = load_config(config, where, error)};
     if (rules->config != NULL && parts_start_offline(&rules->parts, rules->config, error)) {
+        rules->parts.transactions.record_all = true;
+        rules->parts.transactions.reply_id = false; /* no part of what is decided */
         return true;
     }
     config_free(&rules->config);

@@ -5,7 +5,7 @@
 
 #include "base/config.h"
 #include "base/error.h"
-#include "command/parts.h"
+#include "parts.h"
 
 #include <stdbool.h>
 

@@ -6,7 +6,7 @@
 #include "command/explain_output.h"
 #include "command/message_file.h"
 #include "command/options.h"
-#include "command/parts.h"
+#include "parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>

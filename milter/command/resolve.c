@@ -8,7 +8,7 @@
 #include "command/json.h"
 #include "command/options.h"
 #include "command/resolve_output.h"
-#include "command/settings.h"
+#include "settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,9 +4,11 @@
 #include "base/log.h"
 #include "command/command.h"
 #include "command/options.h"
-#include "command/parts.h"
 #include "gateway.h"
-#include "reload.h"
+#include "parts.h"
+#include "reload/reload.h"
+#include "reload/tests_child.h"
+#include "reload/volume.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -21,14 +23,18 @@ static const char help[] =
     "\n"
     "SIGTERM or SIGINT stops it gracefully: no new sessions, open transactions end, at "
     "most\n"
-    "25 seconds. SIGUSR1 reloads rules and directory; changes of the directory's files "
-    "are\n"
-    "seen without it.\n"
+    "25 seconds. Changes of rules, configuration and directory are seen by themselves;\n"
+    "`foregate reload` and SIGUSR1 load all of it at once.\n"
     "\n"
     "Exit status: 0 stopped as asked, 2 it could not start or serve.\n";
 
 /* Below the 30 s after which service managers kill. */
 enum { DRAIN_MS = 25000, FLUSH_MS = 2000 };
+
+/* Everything here lives until exit, which other threads do not wait for: hence static. */
+static struct parts parts;
+static struct listener_settings listener;
+static struct reload *reload;
 
 static void configure_log(const struct config *config)
 {
@@ -47,11 +53,11 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static void log_start(const struct config *config, const struct parts *parts)
+static void log_start(const struct config *config)
 {
     struct generation *generation;
     struct snapshot *snapshot;
-    current_hold(parts->current, &generation, &snapshot);
+    current_hold(parts.current, &generation, &snapshot);
     struct snapshot_counts counts = snapshot_counts(snapshot);
     struct log_line line;
     log_begin(&line, LOG_INFO, "start");
@@ -98,6 +104,7 @@ static _Noreturn void stop(struct journal *journal)
 {
     ignore_signal(SIGTERM);
     ignore_signal(SIGINT);
+    reload_quit(reload);
     bool has_failed = gateway_has_failed();
     log_message(LOG_INFO, "stopping", "no new sessions; open transactions end first");
     if (!gateway_drain(DRAIN_MS)) {
@@ -135,44 +142,79 @@ static int fail(const struct error *error)
     return STATUS_FAILED;
 }
 
-/* Everything here lives until exit, which other threads do not wait for: hence static. */
-static int serve(struct config *config)
+static bool start_parts(struct config *config, struct error *error)
 {
-    static struct parts parts;
-    static struct listener_settings listener;
-    struct error error = {0};
     struct arena *arena = arena_new();
     struct finding_list findings = {.arena = arena};
-    bool started = parts_start(&parts, config, &findings, &error);
+    bool started = parts_start(&parts, config, &findings, error);
     if (started) {
         configure_log(config);
-        started = open_journal(config, &parts.transactions.journal, &error);
+        started = open_journal(config, &parts.transactions.journal, error);
         parts.transactions.record_all =
             log_is_active(LOG_DEBUG) || parts.transactions.journal != NULL;
     }
-    reload_log_findings(&findings);
+    volume_log_findings(&findings);
     arena_free(&arena);
-    if (!started) {
-        return fail(&error);
+    return started;
+}
+
+/* A rule whose tests fail is broken, as one that does not load. When it cannot be told
+ * whether they would pass, mail must not wait for it. */
+static bool test_rules(const struct generation *generation, struct error *error)
+{
+    if (tests_child_run(generation, error)) {
+        return true;
     }
+    if (error->kind != ERROR_CONFIG) {
+        log_message(LOG_WARNING, "rules_untested", "%s; it starts all the same",
+                    error->text);
+    }
+    return error->kind != ERROR_CONFIG;
+}
+
+/* watch is taken over. */
+static bool start(struct config *config, struct watch *watch, struct error *error)
+{
+    bool started = start_parts(config, error);
+    if (started) {
+        watch_add_tests(watch, current_generation(parts.current));
+        started = test_rules(current_generation(parts.current), error) &&
+                  gateway_open(&parts.transactions, &listener, error);
+    }
+    if (!started) {
+        watch_free(&watch);
+        return false;
+    }
+    const struct reload_settings settings = {
+        .config = config,
+        .services = &parts.services,
+        .directory = &parts.directory,
+        .current = parts.current,
+        .files = &parts.files,
+        .fingerprint = parts.fingerprint,
+        .rules_watch = watch,
+    };
+    reload = reload_start(&settings, error);
+    return reload != NULL && gateway_start(error);
+}
+
+static int serve(struct config *config)
+{
+    struct error error = {0};
     listener = (struct listener_settings){
+        .option = "listen",
         .listen = config_text(config, "listen"),
         .mode = config_text(config, "listen.mode"),
         .group = config_text(config, "listen.group"),
     };
-    if (!gateway_open(&parts.transactions, &listener, &error)) {
-        parts_stop(&parts);
-        return fail(&error);
-    }
-    static struct reload *reload;
-    reload = reload_start(config, &parts.services, &parts.directory, parts.current,
-                          &parts.files, parts.fingerprint, &error);
-    if (reload == NULL || !gateway_start(&error)) {
+    struct watch *watch = watch_new();
+    watch_follow(watch, config);
+    if (!start(config, watch, &error)) {
         reload_stop(&reload);
         parts_stop(&parts);
         return fail(&error);
     }
-    log_start(config, &parts);
+    log_start(config);
     wait_for_stop();
     stop(parts.transactions.journal);
 }

@@ -98,10 +98,27 @@ static struct answer find_alias(const struct snapshot *snapshot, const char *key
     return answer;
 }
 
+/* True: the look-up is one that fails. */
+static bool is_fault(const struct snapshot *snapshot, const char *key,
+                     struct answer *answer)
+{
+    const struct table *faults = snapshot->settings.faults;
+    struct table_entry entry;
+    if (faults == NULL || !table_find(faults, key, &entry)) {
+        return false;
+    }
+    *answer = (struct answer){.kind = ANSWER_FAILED, .reason = entry.value};
+    return true;
+}
+
 struct answer snapshot_answer(const struct snapshot *snapshot,
                               const struct question *question, struct arena *arena)
 {
     struct table_entry entry;
+    struct answer fault;
+    if (is_fault(snapshot, question->key, &fault)) {
+        return fault;
+    }
     switch (question->kind) {
     case QUESTION_DOMAIN:
         return find_in(&snapshot->domains, question->key);
@@ -140,6 +157,10 @@ struct answer snapshot_find_alias(const struct snapshot *snapshot, const char *k
                                   uint32_t hash)
 {
     struct table_entry entry;
+    struct answer fault;
+    if (is_fault(snapshot, key, &fault)) {
+        return fault;
+    }
     return table_find_hashed(&snapshot->aliases, key, hash, &entry)
                ? (struct answer){.kind = ANSWER_FOUND,
                                  .value = entry.value,

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct table;
+
 /* Of the mail server whose addresses these are. Borrowed; process lifetime. */
 struct directory_settings {
     const char *volume;      /* folder of the files */
@@ -20,6 +22,8 @@ struct directory_settings {
     const char *postmaster; /* where mail for the local root goes, or NULL */
     struct address_rules rules; /* myorigin and delimiters */
     bool delimiters_given;      /* by the operator: what the volume says does not count */
+    const struct table
+        *faults; /* look-ups that fail, and why; NULL but in tests of rules */
 };
 
 struct snapshot;

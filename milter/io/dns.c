@@ -26,6 +26,8 @@ struct dns_client {
     ares_channel channel; /* NULL: could not be made */
     struct event *timer;  /* for what c-ares wants to repeat or give up */
     struct watch *watches;
+    dns_script *script; /* instead of c-ares */
+    void *script_argument;
 };
 
 /* A socket of c-ares. */
@@ -182,6 +184,20 @@ static void on_answer(void *argument, int status, int unused_timeouts, unsigned 
     free(query);
 }
 
+void dns_request_fail(struct dns_request *request, const char *reason)
+{
+    error_set(&request->request.error, ERROR_REMOTE, "dns.%s %s: %s",
+              dns_type_name(request->type), request->name, reason);
+    request_complete(&request->request, false);
+}
+
+void dns_request_time_out(struct dns_request *request)
+{
+    error_set(&request->request.error, ERROR_TIMEOUT, "dns.%s %s: no answer within %d ms",
+              dns_type_name(request->type), request->name, request->request.timeout_ms);
+    request_complete(&request->request, false);
+}
+
 /* c-ares goes on for a while: it cannot drop one query of many. */
 static void on_deadline(evutil_socket_t unused_socket, short unused_events, void *argument)
 {
@@ -190,9 +206,7 @@ static void on_deadline(evutil_socket_t unused_socket, short unused_events, void
     struct dns_query *query = argument;
     struct dns_request *request = query->request;
     query->request = NULL;
-    error_set(&request->request.error, ERROR_TIMEOUT, "dns.%s %s: no answer within %d ms",
-              dns_type_name(request->type), request->name, request->request.timeout_ms);
-    request_complete(&request->request, false);
+    dns_request_time_out(request);
 }
 
 static void request_start(struct request *start)
@@ -200,6 +214,10 @@ static void request_start(struct request *start)
     struct dns_request *request = (struct dns_request *)start;
     struct dns_client *client = request->client;
     counter_add(COUNTER_DNS_ASKED, 1);
+    if (client->script != NULL) {
+        client->script(client->script_argument, request);
+        return;
+    }
     if (client->query_count >= client->query_max) {
         error_set(&start->error, ERROR_REMOTE,
                   "dns.%s %s: %d questions to the DNS are under way already",
@@ -260,6 +278,27 @@ static bool reverse_name(const char *address, char name[DNS_NAME_LENGTH + 1])
     return true;
 }
 
+bool dns_question_name(const struct dns_question *question, char asked[DNS_NAME_LENGTH + 1],
+                       struct error *error)
+{
+    const char *name = question->name;
+    size_t length = question->length;
+    if (question->type == DNS_PTR) {
+        return (strlen(name) == length && reverse_name(name, asked)) ||
+               error_set(error, ERROR_RULE, "dns.ptr: no IP address");
+    }
+    size_t dot = length > 1 && name[length - 1] == '.' ? 1 : 0;
+    if (length - dot > DNS_NAME_LENGTH || !is_name(name, length - dot)) {
+        return error_set(error, ERROR_RULE,
+                         "dns.%s: no name that the DNS could know: empty, too long, an "
+                         "empty label, or other than printable ASCII",
+                         dns_type_name(question->type));
+    }
+    memcpy(asked, name, length - dot);
+    asked[length - dot] = '\0';
+    return true;
+}
+
 bool dns_request_init(struct dns_request *request, struct dns_client *client,
                       const struct dns_question *question, struct arena *arena,
                       struct error *error)
@@ -270,21 +309,7 @@ bool dns_request_init(struct dns_request *request, struct dns_client *client,
         .type = question->type,
         .arena = arena,
     };
-    const char *name = question->name;
-    size_t length = question->length;
-    if (question->type == DNS_PTR) {
-        return (strlen(name) == length && reverse_name(name, request->name)) ||
-               error_set(error, ERROR_RULE, "dns.ptr: no IP address");
-    }
-    size_t dot = length > 1 && name[length - 1] == '.' ? 1 : 0;
-    if (length - dot > DNS_NAME_LENGTH || !is_name(name, length - dot)) {
-        return error_set(error, ERROR_RULE,
-                         "dns.%s: no name that the DNS could know: empty, too long, an "
-                         "empty label, or other than printable ASCII",
-                         dns_type_name(question->type));
-    }
-    memcpy(request->name, name, length - dot);
-    return true;
+    return dns_question_name(question, request->name, error);
 }
 
 /* With the servers of the settings, else those of /etc/resolv.conf. */
@@ -405,10 +430,22 @@ struct dns_client *dns_client_new(struct loop *loop, const struct dns_settings *
     return client;
 }
 
+struct dns_client *dns_client_new_scripted(const struct dns_settings *settings,
+                                           dns_script *script, void *argument)
+{
+    struct dns_client *client = allocate(sizeof *client);
+    client->timeout_ms = settings->timeout_ms;
+    client->script = script;
+    client->script_argument = argument;
+    return client;
+}
+
 void dns_client_free(struct dns_client **client)
 {
-    loop_run((*client)->loop, tear_down, *client);
+    if ((*client)->script == NULL) {
+        loop_run((*client)->loop, tear_down, *client);
+        ares_library_cleanup();
+    }
     free(*client);
-    ares_library_cleanup();
     *client = NULL;
 }

@@ -20,6 +20,8 @@ struct http_client {
     struct event *idle_timer;
     LIST_HEAD(, http_transfer) transfers; /* under way, those that nobody waits for too */
     int transfer_count;
+    http_script *script; /* instead of libcurl */
+    void *script_argument;
 };
 
 static void *allocate(size_t size)
@@ -151,6 +153,10 @@ static void request_start(struct request *start)
     struct http_request *request = (struct http_request *)start;
     struct http_client *client = request->client;
     counter_add(COUNTER_HTTP_ASKED, 1);
+    if (client->script != NULL) {
+        client->script(client->script_argument, request);
+        return;
+    }
     if (client->transfer_count >= client->settings.requests) {
         error_set(&start->error, ERROR_REMOTE,
                   "http %s %s: %d requests are under way already", request->question.method,
@@ -167,6 +173,20 @@ static void request_start(struct request *start)
     add_timer(transfer->deadline, start->timeout_ms);
     /* It only sets the timer: nothing ends in it. */
     must(curl_multi_add_handle(client->multi, transfer->easy) == CURLM_OK);
+}
+
+void http_request_fail(struct http_request *request, const char *reason)
+{
+    error_set(&request->request.error, ERROR_REMOTE, "http %s %s: %s",
+              request->question.method, request->place, reason);
+    request_complete(&request->request, false);
+}
+
+void http_request_time_out(struct http_request *request)
+{
+    error_set(&request->request.error, ERROR_TIMEOUT, "http %s %s: no answer within %d ms",
+              request->question.method, request->place, request->request.timeout_ms);
+    request_complete(&request->request, false);
 }
 
 bool http_request_init(struct http_request *request, struct http_client *client,
@@ -286,11 +306,23 @@ struct http_client *http_client_new(struct loop *loop, const struct http_setting
     return client;
 }
 
+struct http_client *http_client_new_scripted(const struct http_settings *settings,
+                                             http_script *script, void *argument)
+{
+    struct http_client *client = allocate(sizeof *client);
+    client->settings = *settings;
+    client->script = script;
+    client->script_argument = argument;
+    return client;
+}
+
 void http_client_free(struct http_client **client)
 {
-    loop_run((*client)->loop, tear_down, *client);
-    free((*client)->ca);
+    if ((*client)->script == NULL) {
+        loop_run((*client)->loop, tear_down, *client);
+        free((*client)->ca);
+        curl_global_cleanup();
+    }
     free(*client);
-    curl_global_cleanup();
     *client = NULL;
 }

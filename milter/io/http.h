@@ -32,6 +32,17 @@ struct http_client *http_client_new(struct loop *loop, const struct http_setting
                                     struct error *error);
 void http_client_free(struct http_client **client); /* no request under way any more */
 
+struct http_request;
+
+/* Answers in place of servers, for tests of rules: called on the loop thread for each
+ * request. It ends it by request_complete, with an answer, or by http_request_fail, at once
+ * or later. */
+typedef void http_script(void *argument, struct http_request *request);
+
+/* Of the settings timeout_ms and max_body count. */
+struct http_client *http_client_new_scripted(const struct http_settings *settings,
+                                             http_script *script, void *argument);
+
 struct http_answer {
     int status; /* 200 and above */
     const struct http_header *headers;
@@ -59,5 +70,9 @@ struct http_request {
 bool http_request_init(struct http_request *request, struct http_client *client,
                        const struct http_question *question, struct arena *arena,
                        struct error *error);
+
+/* Loop thread, for scripts: no answer, for this reason, or in time. */
+void http_request_fail(struct http_request *request, const char *reason);
+void http_request_time_out(struct http_request *request);
 
 #endif

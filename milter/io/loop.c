@@ -48,11 +48,18 @@ static void on_wake(evutil_socket_t unused_socket, short unused_events, void *ar
 
 void loop_submit(struct loop *loop, struct request *request)
 {
-    request->next = NULL;
+    loop_submit_all(loop, &request, 1);
+}
+
+void loop_submit_all(struct loop *loop, struct request *const *requests, size_t count)
+{
     pthread_mutex_lock(&loop->lock);
     bool was_empty = loop->first == NULL;
-    *loop->last = request;
-    loop->last = &request->next;
+    for (size_t i = 0; i < count; i++) {
+        requests[i]->next = NULL;
+        *loop->last = requests[i];
+        loop->last = &requests[i]->next;
+    }
     pthread_mutex_unlock(&loop->lock);
     /* Who finds the inbox filled knows that its first filler wakes the loop. */
     if (was_empty) {

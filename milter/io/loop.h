@@ -7,6 +7,7 @@
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct event_base;
 struct loop;
@@ -19,6 +20,9 @@ void loop_stop(struct loop **loop);
 
 /* Hands a request to the loop thread, which calls request->start(request). Any thread. */
 void loop_submit(struct loop *loop, struct request *request);
+
+/* The same for several, at least one: no one starts before all of them are there. */
+void loop_submit_all(struct loop *loop, struct request *const *requests, size_t count);
 
 /* Runs function(argument) on the loop thread and returns when it has run. For setting up
  * and tearing down what lives there. Not from the loop thread. */

@@ -23,8 +23,8 @@ void request_wait(struct loop *loop, struct request *const *requests, size_t cou
         requests[i]->ok = false;
         requests[i]->error.kind = ERROR_NONE;
         requests[i]->error.text[0] = '\0';
-        loop_submit(loop, requests[i]);
     }
+    loop_submit_all(loop, requests, count);
     pthread_mutex_lock(&group.lock);
     while (group.open_count > 0) {
         pthread_cond_wait(&group.complete, &group.lock);

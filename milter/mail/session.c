@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "mail/session.h"
 
+#include "base/clock.h"
+
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* Start time and a counter: unique without a lock, and in order in the log. */
 static void id_fill(char id[SESSION_ID_BYTES])
 {
     static atomic_uint_least32_t counter;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     uint32_t count = (uint32_t)atomic_fetch_add(&counter, 1);
-    snprintf(id, SESSION_ID_BYTES, "%08" PRIx32 "%08" PRIx32, (uint32_t)now.tv_sec, count);
+    snprintf(id, SESSION_ID_BYTES, "%08" PRIx32 "%08" PRIx32, (uint32_t)clock_seconds(),
+             count);
 }
 
 struct session *session_new(void)

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "quota/asking.h"
 
+#include "base/clock.h"
 #include "io/request.h"
 
 #include <assert.h>
 #include <event2/event.h>
 #include <stdlib.h>
-#include <time.h>
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static struct quota_request *take_first(struct quota_client *client)
 {
@@ -78,8 +71,8 @@ static void fail(struct quota_client *client, struct quota_request *question,
     bool is_hurried = error->kind == ERROR_TIMEOUT && question->is_hurried;
     bool went_away = false;
     if (is_certain || question->is_probe || !is_hurried) {
-        went_away =
-            breaker_failed(breaker, is_certain, question->is_probe, error->text, now_ms());
+        went_away = breaker_failed(breaker, is_certain, question->is_probe, error->text,
+                                   clock_monotonic_ms());
     }
     if (breaker->is_away) {
         quota_service_forget(&client->service);
@@ -109,7 +102,7 @@ void quota_client_unreachable(struct quota_request *question, const struct error
     }
     if (any_established(client) && !question->is_probe) {
         /* It answers others; a full backlog, say. One of those takes the question. */
-        client->grow_ms = now_ms() + BREAKER_FIRST_MS;
+        client->grow_ms = clock_monotonic_ms() + BREAKER_FIRST_MS;
         put_back(client, question);
         return;
     }
@@ -161,7 +154,7 @@ static struct quota_connection *find_connection(struct quota_client *client)
             closed = connection;
         }
     }
-    bool may_open = !any_established(client) || now_ms() >= client->grow_ms;
+    bool may_open = !any_established(client) || clock_monotonic_ms() >= client->grow_ms;
     return may_open ? closed : NULL;
 }
 
@@ -243,7 +236,7 @@ static void set_timer(struct quota_client *client, int64_t deadline_ms)
     if (deadline_ms >= client->timer_ms) {
         return;
     }
-    int64_t wait_ms = deadline_ms - now_ms();
+    int64_t wait_ms = deadline_ms - clock_monotonic_ms();
     wait_ms = wait_ms > 0 ? wait_ms : 0;
     const struct timeval wait = {.tv_sec = wait_ms / 1000,
                                  .tv_usec = wait_ms % 1000 * 1000};
@@ -264,7 +257,8 @@ static void on_timer(evutil_socket_t unused_socket, short unused_events, void *a
     struct quota_request *question = NULL;
     enum quota_connection_state state = QUOTA_CONNECTION_CLOSED;
     int64_t next_ms = INT64_MAX;
-    while ((question = take_expired(client, now_ms(), &state, &next_ms)) != NULL) {
+    while ((question = take_expired(client, clock_monotonic_ms(), &state, &next_ms)) !=
+           NULL) {
         expire(client, question, state);
     }
     set_timer(client, next_ms);
@@ -273,7 +267,7 @@ static void on_timer(evutil_socket_t unused_socket, short unused_events, void *a
 
 void asking_begin(struct quota_client *client, struct quota_request *question)
 {
-    int64_t now = now_ms();
+    int64_t now = clock_monotonic_ms();
     /* A look-up that takes its time would only hold up the probe. */
     bool is_stuck = client->breaker.is_away && client->lookup != NULL;
     enum breaker_pass pass = is_stuck ? BREAKER_REFUSE : breaker_ask(&client->breaker, now);

@@ -33,7 +33,9 @@ struct quota_client {
     struct quota_request **last;
     struct quota_connection *connections;
     size_t connection_count;
-    int64_t grow_ms; /* beside those that work, no further connection before */
+    int64_t grow_ms;      /* beside those that work, no further connection before */
+    quota_script *script; /* instead of all that; NULL: there is a service */
+    void *script_argument;
 };
 
 /* All on the loop thread. */

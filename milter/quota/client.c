@@ -31,6 +31,10 @@ static void question_start(struct request *request)
         quota_request_complete(question, false);
         return;
     }
+    if (client->script != NULL) {
+        client->script(client->script_argument, question);
+        return;
+    }
     asking_begin(client, question);
 }
 
@@ -134,6 +138,17 @@ struct quota_client *quota_client_new(struct loop *loop,
     return client;
 }
 
+struct quota_client *quota_client_new_scripted(struct loop *loop, int timeout_ms,
+                                               quota_script *script, void *argument)
+{
+    struct quota_client *client = allocate(1, sizeof *client);
+    client->loop = loop;
+    client->timeout_ms = timeout_ms;
+    client->script = script;
+    client->script_argument = argument;
+    return client;
+}
+
 static void tear_down(void *argument)
 {
     asking_deinit(argument);
@@ -141,7 +156,9 @@ static void tear_down(void *argument)
 
 void quota_client_free(struct quota_client **client)
 {
-    loop_run((*client)->loop, tear_down, *client);
+    if ((*client)->script == NULL) {
+        loop_run((*client)->loop, tear_down, *client);
+    }
     if ((*client)->tls != NULL) {
         tls_peer_free(&(*client)->tls);
     }

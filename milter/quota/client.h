@@ -38,6 +38,15 @@ struct quota_client *quota_client_new(struct loop *loop,
                                       struct error *error);
 void quota_client_free(struct quota_client **client); /* no request under way any more */
 
+struct quota_request;
+
+/* Answers in place of the service, for tests of rules: called on the loop thread for each
+ * question. It ends it by quota_request_complete, at once or later. */
+typedef void quota_script(void *argument, struct quota_request *question);
+
+struct quota_client *quota_client_new_scripted(struct loop *loop, int timeout_ms,
+                                               quota_script *script, void *argument);
+
 enum quota_result { QUOTA_FITS, QUOTA_OVER };
 
 enum {
@@ -73,7 +82,8 @@ struct quota_request {
 void quota_request_init(struct quota_request *request, struct quota_client *client,
                         const char *mailbox, int64_t size_bytes);
 
-/* Loop thread, once a request: reports it to whoever asked. For the client's own files. */
+/* Loop thread, once a request: reports it to whoever asked. For the client's own files, and
+ * scripts. */
 void quota_request_complete(struct quota_request *request, bool ok);
 
 const char *quota_result_name(enum quota_result result);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "replay/replay.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 
 #include <stdio.h>
@@ -250,6 +251,7 @@ struct transaction *replay_record(const struct transaction_settings *settings,
     struct session *session = transaction_session(player.transaction);
     snprintf(session->id, sizeof session->id, "%s",
              record->session.id != NULL ? record->session.id : "");
+    clock_stop(record->time_ms / 1000);
     services->replay = &replay;
     for (size_t i = 0; i < record->event_count; i++) {
         if (!play_event(&player, &record->events[i])) {

@@ -11,7 +11,7 @@
 /* services is what the generation of the settings was made with; the settings record all.
  * Fills outcome as if the transaction had been recorded now, and missing with what was not
  * in the record, in arena. Returns the transaction, which outcome lives in, for the caller
- * to free. One at a time for each services. */
+ * to free. From now on the clock stands at the time of the record. One at a time. */
 struct transaction *replay_record(const struct transaction_settings *settings,
                                   struct services *services, const struct record *record,
                                   struct arena *arena, struct record *outcome,

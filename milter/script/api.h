@@ -9,9 +9,8 @@
 
 #include <lua.h>
 
-/* Pushes one table with everything: directory, quota, dns, http, log, verdict constructors,
- * all.
- */
+/* Pushes one table with everything: directory, quota, dns, http, clock, log, verdict
+ * constructors, all. */
 void api_open(lua_State *L);
 
 /* Each registers its metatables and adds its fields to the table on top of the stack. */
@@ -25,6 +24,7 @@ void api_directory_open(lua_State *L);
 void api_quota_open(lua_State *L);
 void api_dns_open(lua_State *L);
 void api_http_open(lua_State *L);
+void api_clock_open(lua_State *L);
 void api_log_open(lua_State *L);
 
 /* The running call; raises while a rule file is loaded. */

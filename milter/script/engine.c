@@ -324,6 +324,7 @@ void engine_call(struct generation *generation, struct stage_call *stage)
         .state = state_enter(generation),
         .generation = generation->number,
         .scratch = arena_new(),
+        .began_seconds = clock_seconds(),
         .deadline_ms = clock_monotonic_ms() +
                        (is_long ? generation->message_ms : generation->command_ms),
     };

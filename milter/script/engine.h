@@ -59,7 +59,7 @@ enum replay_result {
 };
 
 /* Answers of an earlier run, given again to rules in place of calling directory.*, quota.*,
- * dns.* and http.request. */
+ * dns.*, http.request and clock.*. */
 struct replay {
     /* The results are plain values that live until the next call. Worker thread, with a
      * state locked. */
@@ -102,6 +102,23 @@ void generation_free(struct generation **generation);
 bool generation_is_spent(const struct generation *generation);
 
 uint64_t generation_number(const struct generation *generation);
+
+/* What it was made from. Borrowed. */
+const struct config *generation_config(const struct generation *generation);
+
+/* A rule as it was loaded. Borrowed from the generation. */
+struct loaded_rule {
+    const char *name;
+    const char *file;   /* path */
+    const char *source; /* its text */
+    const char *tests;  /* names of files in its folder, blanks between; "": none */
+};
+
+/* In the order of the option `rules`; false behind the last. */
+bool generation_rule(const struct generation *generation, size_t index,
+                     struct loaded_rule *rule);
+
+bool generation_is_shadow(const struct generation *generation); /* mode = shadow, for all */
 bool generation_has_stage(const struct generation *generation, enum stage stage);
 
 /* One stage of one session: fill it, the verdict comes back in it. */

@@ -2,6 +2,7 @@
 #include "script/generation.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Enough for any rule file; the configured limit may itself be what is wrong. */
@@ -76,6 +77,7 @@ static struct generation *complete(struct generation *generation,
     static atomic_uint_least64_t last_number;
     generation->number = atomic_fetch_add(&last_number, 1) + 1;
     generation->config = config;
+    generation->shadow = strcmp(config_text(config, "mode"), "shadow") == 0;
     generation->instructions = config_number(config, "rule.instructions");
     generation->command_ms = config_number(config, "deadline.command");
     generation->message_ms = config_number(config, "deadline.message");
@@ -175,6 +177,32 @@ bool generation_is_spent(const struct generation *generation)
 uint64_t generation_number(const struct generation *generation)
 {
     return generation->number;
+}
+
+const struct config *generation_config(const struct generation *generation)
+{
+    return generation->config;
+}
+
+bool generation_rule(const struct generation *generation, size_t index,
+                     struct loaded_rule *rule)
+{
+    if (index >= generation->ruleset.count) {
+        return false;
+    }
+    const struct rule *loaded = &generation->ruleset.rules[index];
+    *rule = (struct loaded_rule){
+        .name = loaded->name,
+        .file = loaded->file,
+        .source = loaded->source,
+        .tests = loaded->tests,
+    };
+    return true;
+}
+
+bool generation_is_shadow(const struct generation *generation)
+{
+    return generation->shadow;
 }
 
 bool generation_has_stage(const struct generation *generation, enum stage stage)

@@ -13,11 +13,12 @@ struct generation {
     uint64_t number;
     atomic_int references; /* beside the maker's */
     const struct services *services;
-    const struct config *config; /* what it was made from; read by generation_renew only */
+    const struct config *config; /* what it was made from */
     struct config *owned_config; /* the same, when it is the generation's to free */
     struct ruleset ruleset;
     struct state **states;
     int state_count;
+    bool shadow;
     int64_t instructions;
     int64_t command_ms;
     int64_t message_ms;

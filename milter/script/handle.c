@@ -121,6 +121,7 @@ void api_open(lua_State *L)
     api_quota_open(L);
     api_dns_open(L);
     api_http_open(L);
+    api_clock_open(L);
     api_log_open(L);
     lua_pushcfunction(L, api_all);
     lua_setfield(L, -2, "all");

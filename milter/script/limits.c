@@ -15,6 +15,8 @@ enum {
     MEMORY_FAILURES = 4,      /* each costs a full collection */
 };
 
+static lua_Hook watch; /* NULL: nobody */
+
 static const char no_memory[] = "not enough memory"; /* Lua's own words */
 
 const char *limit_name(enum limit limit)
@@ -50,15 +52,30 @@ static void note_place(struct call *call, lua_State *L)
 }
 
 static void look(lua_State *L, struct call *call);
+static void limit_hook(lua_State *L, lua_Debug *record);
 
-static void limit_hook(lua_State *L, lua_Debug *unused)
+static void set_hook(lua_State *thread, int count)
 {
-    (void)unused;
+    int mask = LUA_MASKCOUNT | (watch != NULL ? LUA_MASKLINE | LUA_MASKRET : 0);
+    lua_sethook(thread, limit_hook, mask, count);
+}
+
+void limit_watch_lines(lua_Hook function)
+{
+    watch = function;
+}
+
+static void limit_hook(lua_State *L, lua_Debug *record)
+{
+    if (record->event != LUA_HOOKCOUNT) {
+        watch(L, record);
+        return;
+    }
     struct call *call = call_of(L);
     int interval = lua_gethookcount(L);
     call->instructions_left -= interval;
     if (interval == CHILD_INSTRUCTIONS) {
-        lua_sethook(L, limit_hook, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
+        set_hook(L, HOOK_INSTRUCTIONS);
     }
     look(L, call);
 }
@@ -79,7 +96,7 @@ static void look(lua_State *L, struct call *call)
     if (call->place[0] == '\0') {
         note_place(call, L);
     }
-    lua_sethook(L, limit_hook, LUA_MASKCOUNT, 1);
+    set_hook(L, 1);
     const char *text = call->limit == LIMIT_TIME           ? "out of time"
                        : call->limit == LIMIT_INSTRUCTIONS ? "too many instructions"
                                                            : no_memory;
@@ -91,21 +108,21 @@ void limit_begin(struct call *call, lua_State *thread)
 {
     call_set(thread, call);
     call->running = thread;
-    lua_sethook(thread, limit_hook, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
+    set_hook(thread, HOOK_INSTRUCTIONS);
 }
 
 void limit_begin_child(struct call *call, lua_State *thread)
 {
     call_set(thread, call);
     call->instructions_left -= CHILD_INSTRUCTIONS;
-    lua_sethook(thread, limit_hook, LUA_MASKCOUNT, CHILD_INSTRUCTIONS);
+    set_hook(thread, CHILD_INSTRUCTIONS);
 }
 
 void limit_return(struct call *call, lua_State *thread)
 {
     call->running = thread;
     if (call->limit != LIMIT_NONE) {
-        lua_sethook(thread, limit_hook, LUA_MASKCOUNT, 1);
+        set_hook(thread, 1);
     }
 }
 
@@ -149,9 +166,9 @@ void limit_refused(struct call *call, size_t bytes)
     call->refused_bytes = again ? 0 : bytes;
     if (again && ++call->memory_failures >= MEMORY_FAILURES) {
         call->limit = LIMIT_MEMORY;
-        lua_sethook(call->running, limit_hook, LUA_MASKCOUNT, 1);
+        set_hook(call->running, 1);
     } else if (clock_monotonic_ms() > call->deadline_ms) {
-        lua_sethook(call->running, limit_hook, LUA_MASKCOUNT, 1);
+        set_hook(call->running, 1);
     }
 }
 

@@ -47,6 +47,10 @@ int limit_size(lua_State *L, const char *format, ...) __attribute__((format(prin
 /* The allocator's: the running call did not get so many bytes. Never raises. */
 void limit_refused(struct call *call, size_t bytes);
 
+/* Calls the function for each line that a call runs, and for each return; NULL: no more.
+ * Without a call under way; for tests of rules, which run on one thread. */
+void limit_watch_lines(lua_Hook function);
+
 /* The kind that ended a call with the error on top of the thread's stack, and its place. */
 void limit_settle(struct call *call, lua_State *thread, int status);
 

@@ -161,6 +161,13 @@ static const char *field(lua_State *L, const char *name)
     return text;
 }
 
+/* ruleset.lua has seen to it that it fits. */
+static void copy_field(lua_State *L, const char *name, char *copy, size_t size)
+{
+    const char *text = field(L, name);
+    snprintf(copy, size, "%s", text != NULL ? text : "");
+}
+
 /* The setting's table is on top of the stack. */
 static bool declare_setting(lua_State *L, const struct rule *rule, struct config *config,
                             struct error *error)
@@ -214,9 +221,8 @@ bool ruleset_declare(const struct ruleset *ruleset, struct state *state,
     for (size_t i = 0; i < ruleset->count; i++) {
         struct rule *rule = &ruleset->rules[i];
         lua_rawgeti(L, LUA_REGISTRYINDEX, state->manifest_refs[i]);
-        const char *switches = field(L, "switch");
-        snprintf(rule->switches, sizeof rule->switches, "%s",
-                 switches != NULL ? switches : "");
+        copy_field(L, "switch", rule->switches, sizeof rule->switches);
+        copy_field(L, "tests", rule->tests, sizeof rule->tests);
         lua_getfield(L, -1, "settings");
         lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
         bool ok = declare_common(rule, config, error);

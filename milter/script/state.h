@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { RULE_NAME_BYTES = 64, SWITCH_BYTES = 128 };
+enum { RULE_NAME_BYTES = 64, SWITCH_BYTES = 128, TESTS_BYTES = 512 };
 
 /* What all states of a generation share of a rule. */
 struct rule {
@@ -22,6 +22,7 @@ struct rule {
     char *source; /* its content, read once: all states run the same */
     char
         switches[SWITCH_BYTES]; /* settings that switch it, blanks between; "": always on */
+    char tests[TESTS_BYTES];    /* files beside its own, blanks between; "": none */
     bool enabled;
     bool shadow;
     bool defer_on_error;
@@ -54,12 +55,13 @@ struct call {
     uint64_t generation;   /* its number */
     struct arena *scratch; /* dies with the call */
     int64_t instructions_left;
-    int64_t charged;      /* by functions, since the last look for that */
-    int64_t deadline_ms;  /* monotonic */
-    enum limit limit;     /* the one that it ran into; it ends */
-    char place[128];      /* file and line of that; "": not known */
-    bool too_large;       /* refused for its size; that may be caught */
-    size_t refused_bytes; /* the last request for memory, until it is asked again */
+    int64_t charged;       /* by functions, since the last look for that */
+    int64_t deadline_ms;   /* monotonic */
+    int64_t began_seconds; /* since the epoch: what rules take for now */
+    enum limit limit;      /* the one that it ran into; it ends */
+    char place[128];       /* file and line of that; "": not known */
+    bool too_large;        /* refused for its size; that may be caught */
+    size_t refused_bytes;  /* the last request for memory, until it is asked again */
     int memory_failures;
     lua_State *running;
     int log_lines;

@@ -14,7 +14,7 @@
  */
 #include "times.h"
 
-#include "command/parts.h"
+#include "parts.h"
 
 #include "base/log.h"
 

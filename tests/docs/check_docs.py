@@ -95,6 +95,10 @@ def tables(*heads):
                 yield document, head, table[1:]
 
 
+def rules():
+    return [block for block in blocks("lua") if block.words[1:2] == ["rule"]]
+
+
 def code_spans(text):
     return re.findall(r"`([^`]+)`", text)
 
@@ -120,6 +124,8 @@ class Workplace:
         for block in blocks("lua"):
             if block.words[1:2] == ["rule"]:
                 (self.rules / f"{block.words[2]}.lua").write_text(block.text)
+            elif block.words[1:2] == ["test"]:
+                (self.play / f"{block.words[2]}_test.lua").write_text(block.text)
         self.quota = FakeQuota()
         self.quota.answers["full@example.com"] = FULL
         self.quota.answers["nearly@example.com"] = NoSizeAbove(11000)
@@ -189,13 +195,15 @@ class Blocks(Case):
                     self.assertIn((block.words or ["nothing"])[0], known)
 
     def test_rules_load(self):
-        found = blocks("lua")
+        found = rules()
         self.assertGreater(len(found), 5)
-        names = [block.words[2] for block in found if block.words[1:2] == ["rule"]]
+        for block in blocks("lua"):
+            self.assertIn(block.words[1:2], (["rule"], ["test"]),
+                          f"{block}: an example is a whole file: ```lua rule NAME, ```lua test NAME")
+        names = [tuple(block.words[1:3]) for block in blocks("lua")]
         self.assertEqual(len(names), len(set(names)), names)
         for block in found:
             with self.subTest(str(block)):
-                self.assertEqual(block.words[1:2], ["rule"], "an example is a whole rule: ```lua rule NAME")
                 name = block.words[2]
                 result = self.place.run(PROGRAM, "-c", str(self.place.config), "-o", f"dms.volume={self.place.sound}", "-o",
                                         f"rules={SHIPPED} {name}", "check", rules=[name])
@@ -204,7 +212,7 @@ class Blocks(Case):
 
     def test_all_rules_run_together(self):
         """Each handler of each example once; those that show a failure are left out."""
-        names = [block.words[2] for block in blocks("lua") if block.words[2] not in WRONG]
+        names = [block.words[2] for block in rules() if block.words[2] not in WRONG]
         message = self.place.play / "together.eml"
         message.write_text("From: alice@example.com\nSubject: x\n\nx\n")
         result = self.place.foregate(
@@ -367,6 +375,18 @@ class Tables(Case):
         result = self.place.foregate("-o", f"rules=alias {name}", "explain", "--rcpt", "alice@example.com")
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
+    def test_what_a_test_sees(self):
+        """Each name that is told exists: others raise an error."""
+        names = [span.partition("{")[0].partition("(")[0].partition("[")[0].partition(" ")[0].replace(":", ".")
+                 for _, _, found in tables("t", "s") for _, (cell, *_) in found for span in code_spans(cell)]
+        self.assertGreater(len(names), 20)
+        reads = "\n".join(f'assert({name}, "{name}")' for name in names)
+        (self.place.play / "seen_test.lua").write_text(
+            f'test("seen", function(t) local s = t.session{{}} local v = s:mail("")\n{reads}\n'
+            'assert(v.is and v.plan and v.kind and v.code) assert(equal and matches and print) end)')
+        result = self.place.foregate("test", "seen_test.lua")
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
     def test_handlers(self):
         """The handlers that are told are those a rule may have, with as many arguments."""
         told = {}
@@ -494,7 +514,8 @@ smtpd_milters = $dkim_milter $dmarc_milter
         unit.optionxform = str
         unit.read(SOURCE / "deploy/systemd/foregate.service")
         service = unit["Service"]
-        self.assertEqual(service["ExecReload"].split()[1:], ["-USR1", "$MAINPID"])
+        self.assertEqual(service["ExecReload"], "/usr/local/sbin/foregate reload")
+        self.assertEqual(service["RuntimeDirectory"], "foregate")
         self.assertNotIn("HUP", "".join(service.values()))
         self.assertGreater(int(service["TimeoutStopSec"]), 30)
         self.assertEqual(service["ExecStart"], "/usr/local/sbin/foregate run")

@@ -23,6 +23,7 @@ class Gateway:
         self.config = os.path.join(folder, "foregate.conf")
         self._options = {
             "listen": f"inet:{self.port}@127.0.0.1",
+            "control": f"unix:{os.path.join(folder, 'control')}",
             "rules.path": os.path.join(SOURCE, "rules"),
             "lua.path": os.path.join(SOURCE, "lua"),
             **options,

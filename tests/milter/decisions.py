@@ -55,13 +55,10 @@ def signed(what, reply, start):
     return match.group(4)
 
 
-def lines_with(which, number):
-    holds("logged", which.wait_log(rf" id={number}\b"), number)
-    return [line for line in which.lines if f" id={number} " in line]
-
-
 def only(event, which, number):
-    found = [line for line in lines_with(which, number) if line.split(" ")[1] == event]
+    """The one line of that event with the id."""
+    holds("logged", which.wait_log(rf"^\w+ {event} .*\bid={number}\b"), number)
+    found = [line for line in which.lines if f" id={number} " in line and line.split(" ")[1] == event]
     equal(f"{event} with id={number}", len(found), 1)
     return found[0]
 
@@ -132,6 +129,7 @@ def in_shadow():
 def debug():
     number = signed("many", program.at_rcpt("<many@elsewhere.test>"), "450 4.7.1 Later")
     session = re.search(r"session=(\w+)", only("rule_call", program, number)).group(1)
+    holds("all of it", program.wait_log(rf"rule_call rule=probe .*{session}.* observed\.302="), session)
     calls = [line for line in program.lines if line.startswith("debug rule_call rule=probe ") and session in line]
     equal("the first has the id", f" id={number} " in calls[0], True)
     holds("it goes on in further lines", len(calls) > 2, len(calls))

@@ -102,6 +102,7 @@ class Program:
         self.listen = listen or (f"inet:{free_port()}@127.0.0.1" if tcp else f"unix:{self.directory}/milter")
         self.options = {
             "listen": self.listen,
+            "control": f"unix:{self.directory}/control",
             "hostname": "mail.example.com",
             "dms.volume": self.volume,
             "rules.path": f"{SOURCE}/rules {self.user_rules}",
@@ -164,15 +165,18 @@ class Program:
 
     # The process.
 
+    @staticmethod
+    def environment():
+        keep = ("PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS")
+        return {name: os.environ[name] for name in keep if name in os.environ}
+
     def spawn(self):
         if not os.access(BINARY, os.X_OK):
             raise Failed(f"{BINARY} is missing: build it, or set FOREGATE")
-        keep = ("PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS")
         self.end_checked = False
         self.process = subprocess.Popen(
             [BINARY, "-c", str(self.config), "run"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, text=True, errors="replace",
-            env={name: os.environ[name] for name in keep if name in os.environ})
+            stderr=subprocess.PIPE, text=True, errors="replace", env=self.environment())
         self.reader = threading.Thread(target=self._collect, args=(self.process.stderr,), daemon=True)
         self.reader.start()
         threading.Thread(target=self._guard_memory, args=(self.process,), daemon=True).start()
@@ -241,6 +245,12 @@ class Program:
 
     def reload(self):
         self.signal(signal.SIGUSR1)
+
+    def ask_reload(self, *options, limit=60):
+        """`foregate reload`: exit status, and what it printed on either stream."""
+        result = subprocess.run([BINARY, "-c", str(self.config), *options, "reload"], capture_output=True, text=True,
+                                timeout=limit, env=self.environment(), check=False)
+        return result.returncode, (result.stdout + result.stderr).strip()
 
     @property
     def alive(self):

@@ -346,19 +346,14 @@ test("a reply that makes the server hang up is no reply for a full mailbox", fun
     matches(why, "421")
 end)
 
--- What the rule makes of "busy": the shipped rule with a quota.check that says it of busy@ and busy2@.
-local function with_busy(t)
-    local path = debug.getinfo(1, "S").source:match("^@(.*)tests/rules/") .. "rules/quota.lua"
-    local file <close> = assert(io.open(path))
-    t.rule("quota", [[
-        local asked = quota
-        local quota = { check = function(mailbox, bytes)
-            if mailbox:find("^busy") then
-                return "busy", "60000 bytes are not counted yet"
-            end
-            return asked.check(mailbox, bytes)
-        end }
-    ]] .. file:read("a"))
+-- Another message is on its way to these mailboxes: each has room for one of both.
+local function occupy(t, ...)
+    local other = t.session{}
+    other:mail("other@sender.example", { SIZE = 1500 })
+    for _, mailbox in ipairs{ ... } do
+        t.quota[mailbox] = 2000
+        other:rcpt(mailbox):is("continue")
+    end
 end
 
 local BUSY_VOLUME = {
@@ -376,14 +371,15 @@ local BUSY_VOLUME = {
 local BUSY_WORDS = "Mailbox is busy with other mail, try again later"
 
 local function begin_busy(t, options, params)
-    with_busy(t)
-    return begin(t, options, params, BUSY_VOLUME)
+    local s = begin(t, options, params, BUSY_VOLUME)
+    occupy(t, "busy@example.com", "busy2@example.com")
+    return s
 end
 
 test("busy: told to come again, never refused for good", function(t)
     local v = begin_busy(t):rcpt("busy@example.com"):is("defer", 452, "4.2.2", BUSY_WORDS)
     equal(v.detail.busy, "busy@example.com")
-    equal(v.detail.answer, "60000 bytes are not counted yet")
+    equal(v.detail.answer, "1500 bytes are on their way to the mailbox and may fill it")
 end)
 
 for _, group in ipairs{ "all", "any" } do
@@ -418,10 +414,7 @@ end)
 
 -- Mail of sendmail(1) is not refused at RCPT, so busy is met at end of message.
 local function begin_sendmail(t, options)
-    with_busy(t)
-    t.volume(BUSY_VOLUME)
-    t.options{ ["quota.lease"] = "0" }
-    t.options(options or {})
+    begin_busy(t, options)
     local s = t.session{ ip = "127.0.0.1", name = "localhost", port = 0 }
     s:mail("a@sender.example")
     return s
@@ -745,9 +738,9 @@ test("notice: not in shadow mode", function(t)
 end)
 
 test("notice: busy is not room", function(t)
-    with_busy(t)
     local volume = { accounts = BUSY_VOLUME.accounts, virtual = "team@example.com alice@example.com, full@example.com\n" }
     local s = begin(t, { ["quota.notice"] = "busy@example.com" }, nil, volume)
+    occupy(t, "busy@example.com")
     s:rcpt("team@example.com"):is("continue")
     finish(s):is("continue"):plan(TEAM)
 end)

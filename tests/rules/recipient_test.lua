@@ -182,6 +182,13 @@ test("what cannot be parsed is refused by its syntax", function(t)
     begin(t):rcpt("<@@@>"):is("reject", 501, "5.1.3")
 end)
 
+for _, address in ipairs{ "%]", "!@mail.example.test", "%@localhost" } do
+    test("what Postfix would not deliver is refused by its syntax: " .. address, function(t)
+        local v = begin(t):rcpt(address):is("reject", 501, "5.1.3", "Bad recipient address syntax")
+        equal(v.rule, "recipient")
+    end)
+end
+
 test("one refused recipient does not touch the others", function(t)
     local s = begin(t)
     s:rcpt("alice@example.com"):is("continue")

@@ -40,11 +40,14 @@ for _, case in ipairs(STRANGERS) do
     end
 end
 
-local function stranger(t, mode, headers, facts)
-    local s = open(t, { ["spoof.own_domain"] = mode }, facts or {})
+local function send(s, headers)
     s:mail("x@elsewhere.example"):is("continue")
     s:rcpt("bob@example.com"):is("continue")
     return s:finish{ headers = headers }
+end
+
+local function stranger(t, mode, headers, facts)
+    return send(open(t, { ["spoof.own_domain"] = mode }, facts), headers)
 end
 
 test("own_domain = reject: a stranger with one of our domains in From", function(t)
@@ -244,14 +247,16 @@ local function many(count, format)
 end
 
 test("a stranger's From with more addresses than are looked at counts as ours", function(t)
-    stranger(t, "reject", { { "From", many(100, "x%d@y.example") } }):is("continue")
-    stranger(t, "reject", { { "From", many(101, "x%d@y.example") } })
+    local s = open(t, { ["spoof.own_domain"] = "reject" })
+    send(s, { { "From", many(100, "x%d@y.example") } }):is("continue")
+    send(s, { { "From", many(101, "x%d@y.example") } })
         :is("reject", 550, "5.7.1", "From header with our domain cannot be read")
 end)
 
 test("a stranger's From with more addresses in names than are looked at is marked", function(t)
-    stranger(t, "reject", { { "From", many(50, '"a@b.example c@d.example" <x%d@y.example>') } }):is("continue"):plan{}
-    stranger(t, "reject", { { "From", many(51, '"a@b.example c@d.example" <x%d@y.example>') } }):is("continue"):plan{
+    local s = open(t, { ["spoof.own_domain"] = "reject" })
+    send(s, { { "From", many(50, '"a@b.example c@d.example" <x%d@y.example>') } }):is("continue"):plan{}
+    send(s, { { "From", many(51, '"a@b.example c@d.example" <x%d@y.example>') } }):is("continue"):plan{
         "add_header X-Foregate-Spoof: names in From hold more than 100 addresses" }
 end)
 
@@ -260,9 +265,36 @@ test("more marks than anybody removes are refused", function(t)
     for i = 1, 100 do
         headers[i + 1] = { "X-Foregate-Spoof", "x" }
     end
-    equal(#stranger(t, "reject", headers):is("continue").edits, 100)
+    local s = open(t, { ["spoof.own_domain"] = "reject" })
+    equal(#send(s, headers):is("continue").edits, 100)
     headers[102] = { "X-Foregate-Spoof", "x" }
-    stranger(t, "reject", headers):is("reject", 550, "5.7.1", "there are 101 X-Foregate-Spoof headers")
+    send(s, headers):is("reject", 550, "5.7.1", "there are 101 X-Foregate-Spoof headers")
+end)
+
+-- A domain that cannot be looked up is no foreign one.
+local function lost(t, sender, headers)
+    t.directory["lost.example"] = "fails: the directory is away"
+    local s = open(t, { ["spoof.own_domain"] = "reject" })
+    local verdict = s:mail(sender)
+    if verdict.kind == "continue" then
+        s:rcpt("bob@example.com"):is("continue")
+        verdict = s:finish{ headers = headers }
+    end
+    verdict:is("defer", 451, "4.3.0", "Temporary lookup failure")
+    equal(verdict.rule, "spoof")
+    matches(verdict.detail.reason, "the directory is away")
+end
+
+test("a stranger's sender at a domain that cannot be told", function(t)
+    lost(t, "x@lost.example")
+end)
+
+test("a stranger's From at a domain that cannot be told", function(t)
+    lost(t, "x@elsewhere.example", { { "From", "x@lost.example" } })
+end)
+
+test("a stranger's unreadable From with a domain that cannot be told", function(t)
+    lost(t, "x@elsewhere.example", { { "From", "x@y.example z@lost.example" } })
 end)
 
 test("own_domain knows a domain in both of its spellings", function(t)

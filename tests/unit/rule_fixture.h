@@ -3,8 +3,7 @@
 #ifndef FOREGATE_TESTS_RULE_FIXTURE_H
 #define FOREGATE_TESTS_RULE_FIXTURE_H
 
-#include "fake_quota.h"
-#include "world.h"
+#include "ruletest/world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,22 +20,52 @@ struct fixture {
     struct transaction *transaction;
 };
 
+/* `name=value` */
 static inline void fixture_set(struct fixture *fixture, const char *assignment)
 {
     struct error error = {0};
-    if (!world_set(&fixture->world, assignment, &error)) {
+    char name[64];
+    size_t length = strcspn(assignment, "=");
+    snprintf(name, sizeof name, "%.*s", (int)length, assignment);
+    if (!world_set(&fixture->world, name, assignment + length + 1, &error)) {
         fail_msg("%s: %s", assignment, error.text);
+    }
+}
+
+static inline void fixture_write(struct fixture *fixture, const char *name,
+                                 const char *text)
+{
+    struct error error = {0};
+    if (!world_write(&fixture->world, name, text, &error)) {
+        fail_msg("%s: %s", name, error.text);
+    }
+}
+
+static inline void fixture_write_rule(struct fixture *fixture, const char *name,
+                                      const char *text)
+{
+    struct error error = {0};
+    if (!world_write_rule(&fixture->world, name, text, &error)) {
+        fail_msg("%s: %s", name, error.text);
+    }
+}
+
+static inline void fixture_begin_world(struct fixture *fixture)
+{
+    struct error error = {0};
+    *fixture = (struct fixture){0};
+    if (!world_begin(&fixture->world, SHIPPED_RULES, SHIPPED_LUA, &error)) {
+        fail_msg("%s", error.text);
     }
 }
 
 /* A world whose only rule is probe, one state; more options may follow before open. */
 static inline void fixture_begin(struct fixture *fixture, const char *rule)
 {
-    *fixture = (struct fixture){0};
-    world_begin(&fixture->world);
-    world_write(&fixture->world, "postfix-accounts.cf",
-                "alice@example.com|{PLAIN}x\nbob@example.com|{PLAIN}x\n");
-    world_write_rule(&fixture->world, "probe", rule);
+    fixture_begin_world(fixture);
+    fixture_write(fixture, "postfix-accounts.cf",
+                  "alice@example.com|{PLAIN}x\nbob@example.com|{PLAIN}x\n");
+    fixture_write_rule(fixture, "probe", rule);
     fixture_set(fixture, "rules=probe");
     fixture_set(fixture, "states=1");
 }

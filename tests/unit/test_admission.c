@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "quota/admission.h"
 
-#include "fake_quota.h"
+#include "held_quota.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -16,6 +16,8 @@ enum { TIMEOUT_MS = 20000, CROWD = 20 };
 
 struct fixture {
     struct loop *loop;
+    struct silence *silence;
+    struct held_quota service;
     struct quota_client *client;
     struct ledger *ledger;
     struct quota_desk *desk;
@@ -31,7 +33,6 @@ struct asker {
 static void begin(struct fixture *fixture, int64_t lease_bytes)
 {
     struct error error;
-    const struct quota_client_settings client = {.timeout_ms = TIMEOUT_MS};
     const struct ledger_settings ledger = {.mailboxes = 100,
                                            .lease_bytes = lease_bytes,
                                            .lease_ms = 3600 * 1000,
@@ -39,10 +40,12 @@ static void begin(struct fixture *fixture, int64_t lease_bytes)
                                            .hold_ms = 3600 * 1000,
                                            .settle_ms = 3600 * 1000,
                                            .grace_percent = 10};
-    fake_quota_begin();
     fixture->loop = loop_start(&error);
     assert_non_null(fixture->loop);
-    fixture->client = quota_client_new(fixture->loop, &client, &error);
+    fixture->silence = silence_new(fixture->loop);
+    fixture->service = (struct held_quota){.fake = fake_quota_new(fixture->silence)};
+    fixture->client = quota_client_new_scripted(fixture->loop, TIMEOUT_MS, held_quota_ask,
+                                                &fixture->service);
     fixture->ledger = ledger_new(&ledger);
     fixture->desk = quota_desk_new(fixture->loop, fixture->client, fixture->ledger);
 }
@@ -52,6 +55,8 @@ static void end(struct fixture *fixture)
     quota_desk_free(&fixture->desk);
     quota_client_free(&fixture->client);
     ledger_free(&fixture->ledger);
+    fake_quota_free(&fixture->service.fake);
+    silence_free(&fixture->silence);
     loop_stop(&fixture->loop);
 }
 
@@ -92,20 +97,23 @@ static void finish(struct asker *asker)
 static void crowd(struct fixture *fixture, struct asker *askers)
 {
     struct request *requests[CROWD + 1];
-    fake_quota_hold(2);
+    fixture->service.until = 2;
     for (int i = 0; i <= CROWD; i++) {
         assert_false(prepare(fixture, &askers[i], i < CROWD ? "a@x" : "b@x", TIMEOUT_MS));
         requests[i] = &askers[i].admission.request;
     }
     request_wait(fixture->loop, requests, CROWD + 1);
-    fake_quota_hold(0);
+    fixture->service.until = 0;
 }
 
-static int count_questions(const char *mailbox)
+static int count_questions(const struct fixture *fixture, const char *mailbox)
 {
     int count = 0;
-    for (size_t i = 0; i < fake_quota_count(); i++) {
-        count += strcmp(fake_quota_mailbox(i), mailbox) == 0;
+    for (size_t i = 0; i < fake_quota_count(fixture->service.fake); i++) {
+        const char *asked;
+        int64_t bytes;
+        fake_quota_asked(fixture->service.fake, i, &asked, &bytes);
+        count += strcmp(asked, mailbox) == 0;
     }
     return count;
 }
@@ -122,7 +130,7 @@ static void shares_what_one_question_brings(void **unused)
         assert_int_equal(askers[i].admission.outcome, LEDGER_FITS);
         assert_int_equal(askers[i].hold.bytes, 10);
     }
-    assert_int_equal(count_questions("a@x"), 1);
+    assert_int_equal(count_questions(&fixture, "a@x"), 1);
     end(&fixture);
 }
 
@@ -132,7 +140,7 @@ static void shares_a_refusal(void **unused)
     struct fixture fixture;
     struct asker askers[CROWD + 1];
     begin(&fixture, 0);
-    fake_quota_answer("a@x", FAKE_OVER, "552 5.2.2 Full", 0);
+    fake_quota_answer(fixture.service.fake, "a@x", FAKE_QUOTA_OVER, "552 5.2.2 Full", 0);
     crowd(&fixture, askers);
     for (int i = 0; i < CROWD; i++) {
         assert_true(askers[i].admission.request.ok);
@@ -140,7 +148,7 @@ static void shares_a_refusal(void **unused)
         assert_string_equal(askers[i].admission.claim.text, "552 5.2.2 Full");
         assert_int_equal(askers[i].hold.bytes, 0);
     }
-    assert_int_equal(count_questions("a@x"), 1);
+    assert_int_equal(count_questions(&fixture, "a@x"), 1);
     end(&fixture);
 }
 
@@ -151,16 +159,17 @@ static void shares_a_failure(void **unused)
     struct fixture fixture;
     struct asker askers[CROWD + 1];
     begin(&fixture, 100);
-    fake_quota_answer("a@x", FAKE_FAILS, "the service is tired", 0);
+    fake_quota_answer(fixture.service.fake, "a@x", FAKE_QUOTA_FAILS, "the service is tired",
+                      0);
     crowd(&fixture, askers);
     for (int i = 0; i < CROWD; i++) {
         assert_false(askers[i].admission.request.ok);
         assert_non_null(strstr(askers[i].admission.request.error.text, "tired"));
         assert_int_equal(askers[i].hold.bytes, 0);
     }
-    assert_int_equal(count_questions("a@x"), 1);
+    assert_int_equal(count_questions(&fixture, "a@x"), 1);
     struct asker asker;
-    fake_quota_answer("a@x", FAKE_FITS, "", 0);
+    fake_quota_answer(fixture.service.fake, "a@x", FAKE_QUOTA_FITS, "", 0);
     assert_false(ask(&fixture, &asker, "a@x", TIMEOUT_MS));
     finish(&asker);
     assert_int_equal(asker.admission.outcome, LEDGER_FITS);
@@ -175,11 +184,11 @@ static void waits_no_longer_than_allowed(void **unused)
     struct asker hurried;
     struct asker patient;
     begin(&fixture, 0);
-    fake_quota_answer("a@x", FAKE_SILENT, "", 0);
+    fake_quota_answer(fixture.service.fake, "a@x", FAKE_QUOTA_SILENT, "", 0);
     assert_false(ask(&fixture, &hurried, "a@x", 50));
-    while (fake_quota_count() == 0) {
+    while (fake_quota_count(fixture.service.fake) == 0) {
     }
-    fake_quota_answer("a@x", FAKE_FITS, "", 0);
+    fake_quota_answer(fixture.service.fake, "a@x", FAKE_QUOTA_FITS, "", 0);
     assert_false(ask(&fixture, &patient, "a@x", TIMEOUT_MS));
     finish(&hurried);
     finish(&patient);

@@ -2,6 +2,8 @@
 /* Waiting: where a rule may, what happens meanwhile, and how long at most. */
 #include "rule_fixture.h"
 
+#include "held_quota.h"
+
 #include "base/clock.h"
 
 #include <pthread.h>
@@ -35,6 +37,15 @@ static const struct expectation places[] = {
     {SAY("select(2, dns.txt('\\u{fffd}.example'))"), "dns.txt: no name", NULL},
     {SAY("select(2, dns.aaaa(('x'):rep(300)))"), "dns.aaaa: no name", NULL},
     {SAY("select(2, dns.ptr('192.0.2.1\\0'))"), "dns.ptr: no IP address", NULL},
+    {SAY("clock.utc(0).weekday .. ' ' .. clock.utc(0).yearday"), "4 1", NULL},
+    {SAY("clock.utc(-62135596800).year .. ' ' .. clock.utc(253402300799).year"), "1 9999",
+     NULL},
+    {SAY("math.abs(clock.now() - " CHECK ":len() - clock.now()) .. math.type(clock.now())"),
+     "4integer", NULL},
+    {"clock.utc(253402300800)", NULL, "not in the years 1 to 9999"},
+    {"clock.date(-62135596801)", NULL, "not in the years 1 to 9999"},
+    {"clock.date('5')", NULL, "number expected"},
+    {"clock.date(1.5)", NULL, "no integer representation"},
     {"dns.a(message.sender)", NULL, "string expected"},
     {"dns.a()", NULL, "string expected"},
     {SAY("#all {}"), "0", NULL},
@@ -74,11 +85,11 @@ static const struct expectation places[] = {
      "bad@x.examplebad@x.example", NULL},
 };
 
-static void set_answers(void)
+static void set_answers(struct fake_quota *fake)
 {
-    fake_quota_answer("full@example.com", FAKE_OVER, "552 full", 0);
-    fake_quota_answer("away@example.com", FAKE_FAILS, "refused", 0);
-    fake_quota_answer("silent@example.com", FAKE_SILENT, "", 0);
+    fake_quota_answer(fake, "full@example.com", FAKE_QUOTA_OVER, "552 full", 0);
+    fake_quota_answer(fake, "away@example.com", FAKE_QUOTA_FAILS, "refused", 0);
+    fake_quota_answer(fake, "silent@example.com", FAKE_QUOTA_SILENT, "", 0);
 }
 
 static void test_places(void **unused)
@@ -95,7 +106,7 @@ static void test_places(void **unused)
         fixture_set(&fixture, "quota.lease=0");
         fixture_set(&fixture, "quota.timeout=500ms");
         fixture_open(&fixture);
-        set_answers();
+        set_answers(fixture.world.quota);
         struct verdict verdict = fixture_mail(&fixture, "<bad@x.example>");
         if (places[i].error != NULL) {
             expect_part(fixture_error(&fixture), places[i].error, places[i].body);
@@ -115,6 +126,8 @@ static void test_not_while_loading(void **unused)
         {CHECK " return { name = 'probe', mail = function() end }",
          "not while a rule file"},
         {"dns.a('x.example') return { name = 'probe', mail = function() end }",
+         "not while a rule file"},
+        {"clock.now() return { name = 'probe', mail = function() end }",
          "not while a rule file"},
         {"all {} return { name = 'probe', mail = function() end }",
          "not while a rule file"},
@@ -143,6 +156,15 @@ static void test_not_while_loading(void **unused)
          "switch is a text"},
         {"return { name = 'probe', mail = function() end, switch = 'on' }",
          "no bool or choice"},
+        {"return { name = 'probe', mail = function() end, tests = { 'a_test.lua' } }",
+         "tests is a text"},
+        {"return { name = 'probe', mail = function() end, tests = 'a_test.lua probe.lua' }",
+         "tests = probe.lua: name files NAME_test.lua"},
+        {"return { name = 'probe', mail = function() end, tests = '/a_test.lua' }",
+         "in the folder of the rule"},
+        {"return { name = 'probe', mail = function() end, tests = ('a_test.lua '):rep(50) "
+         "}",
+         "at most 500 bytes"},
         {"return {", "probe.lua:1:"},
         {"\x1bLua", "binary"},
         {"error({})", "not a text"},
@@ -160,6 +182,14 @@ static void test_not_while_loading(void **unused)
     }
 }
 
+static void open_held(struct fixture *fixture, struct held_quota *service)
+{
+    service->fake = fixture->world.quota;
+    fixture->world.scripts.quota = held_quota_ask;
+    fixture->world.scripts.quota_argument = service;
+    fixture_open(fixture);
+}
+
 /* All questions of one all{} are under way at once: the fake answers none before. */
 static void test_all_is_side_by_side(void **unused)
 {
@@ -172,11 +202,11 @@ static void test_all_is_side_by_side(void **unused)
         "l[i] = function() return quota.check('u' .. i .. '@x', i) end end\n"
         "local n = 0 for _, r in ipairs(all(l)) do n = n + #r[1] end\n" SAY("n") " end }");
     fixture_set(&fixture, "quota.lease=0");
-    fixture_open(&fixture);
-    fake_quota_hold(40);
+    struct held_quota service = {.until = 40};
+    open_held(&fixture, &service);
     struct verdict verdict = fixture_mail(&fixture, "<a@x.example>");
     assert_string_equal(verdict.text, "160");
-    assert_int_equal(fake_quota_count(), 40);
+    assert_int_equal(fake_quota_count(fixture.world.quota), 40);
     fixture_end(&fixture);
 }
 
@@ -201,7 +231,7 @@ static void test_deadline(void **unused)
         fixture_set(&fixture, "rule.instructions=100000000000");
         fixture_set(&fixture, "deadline.command=100ms");
         fixture_open(&fixture);
-        set_answers();
+        set_answers(fixture.world.quota);
         int64_t begin_ms = clock_monotonic_ms();
         struct verdict verdict = fixture_mail(&fixture, "<a@x.example>");
         int64_t elapsed_ms = clock_monotonic_ms() - begin_ms;
@@ -296,7 +326,7 @@ static void test_crowd(void **unused)
     fixture_set(&fixture, "quota.lease=0");
     fixture_open(&fixture);
     run_crowd(&fixture);
-    assert_int_equal(fake_quota_count(), THREADS * ROUNDS * 3);
+    assert_int_equal(fake_quota_count(fixture.world.quota), THREADS * ROUNDS * 3);
     fixture_end(&fixture);
 }
 
@@ -313,8 +343,8 @@ static void test_states_are_unlocked_while_waiting(void **unused)
                             "  if me:find('^fail') then error(me) end end }");
     fixture_set(&fixture, "states=2");
     fixture_set(&fixture, "quota.lease=0");
-    fixture_open(&fixture);
-    fake_quota_hold(THREADS);
+    struct held_quota service = {.until = THREADS};
+    open_held(&fixture, &service);
     run_crowd(&fixture);
     fixture_end(&fixture);
 }

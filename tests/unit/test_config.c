@@ -311,6 +311,29 @@ static void the_table_is_sound(void **state)
     config_free(&config);
 }
 
+/* What a reload takes over; everything else of the program needs a restart. */
+static void options_that_a_reload_takes_over(void **state)
+{
+    (void)state;
+
+    static const struct {
+        const char *name;
+        bool fixed;
+    } cases[] = {
+        {"listen", true},        {"hostname", true},     {"control", true},
+        {"quota.timeout", true}, {"log.level", true},    {"spoof.may_send_as", true},
+        {"rewrite.alias", true}, {"rules", false},       {"rules.path", false},
+        {"mode", false},         {"states", false},      {"deadline.message", false},
+        {"reload.watch", false}, {"quota.reply", false}, {"leaked.tags", false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (option_is_fixed(cases[i].name) != cases[i].fixed) {
+            fail_msg("%s", cases[i].name);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +343,7 @@ int main(void)
         cmocka_unit_test(names_follow_the_hostname),
         cmocka_unit_test(declarations_are_judged),
         cmocka_unit_test(the_table_is_sound),
+        cmocka_unit_test(options_that_a_reload_takes_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

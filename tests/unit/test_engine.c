@@ -257,9 +257,10 @@ static void test_instructions_are_each_rules_own(void **unused)
     struct fixture fixture;
     fixture_begin(&fixture,
                   "return { name = 'probe', mail = function() while true do end end }");
-    world_write_rule(&fixture.world, "after",
-                     "return { name = 'after', mail = function()\n"
-                     "  for i = 1, 5000 do end return reject(550, '5.7.1', 'done') end }");
+    fixture_write_rule(
+        &fixture, "after",
+        "return { name = 'after', mail = function()\n"
+        "  for i = 1, 5000 do end return reject(550, '5.7.1', 'done') end }");
     fixture_set(&fixture, "rules=probe after");
     fixture_set(&fixture, "probe.on_error=continue");
     fixture_set(&fixture, "rule.instructions=20000");
@@ -340,10 +341,10 @@ static void test_ownership(void **unused)
                  "    { gives = tostring(owned) .. ' ' .. text .. ' ' .. path }) end }\n",
                  cases[i].arguments);
         fixture_begin(&fixture, rule);
-        world_write(&fixture.world, "postfix-virtual.cf",
-                    "sales@example.com alice@example.com\n"
-                    "nested@example.com sales@example.com\n"
-                    "team@example.com alice@example.com, bob@example.com\n");
+        fixture_write(&fixture, "postfix-virtual.cf",
+                      "sales@example.com alice@example.com\n"
+                      "nested@example.com sales@example.com\n"
+                      "team@example.com alice@example.com, bob@example.com\n");
         fixture_open(&fixture);
         struct verdict verdict = fixture_mail(&fixture, "<x@x.example>");
         expect_part(verdict.text, "x", fixture_error(&fixture));

@@ -205,7 +205,7 @@ static void knows_both_forms_of_a_domain(void **state)
                      domains[j]);
             fixture_begin(&fixture, text);
             snprintf(text, sizeof text, "alice@%s|{PLAIN}x\n", domains[i]);
-            world_write(&fixture.world, "postfix-accounts.cf", text);
+            fixture_write(&fixture, "postfix-accounts.cf", text);
             fixture_open(&fixture);
             struct verdict verdict = fixture_mail(&fixture, "<x@y.example>");
             expect_part(verdict.text, "truefalse", fixture_error(&fixture));

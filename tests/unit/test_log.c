@@ -224,9 +224,29 @@ static void a_stuck_reader_costs_lines_only(void **state)
     assert_int_equal(lost_then, lost);
 }
 
+static char captured[64];
+
+static void capture(const struct log_line *line)
+{
+    memcpy(captured, line->text, line->length);
+    captured[line->length] = '\0';
+}
+
+static void lines_can_be_captured(void **unused)
+{
+    (void)unused;
+    log_configure(LOG_INFO, LOG_FORMAT_TEXT);
+    log_capture(capture);
+    log_message(LOG_INFO, "seen", "x y");
+    log_message(LOG_DEBUG, "unseen", "z");
+    log_capture(NULL);
+    assert_string_equal(captured, "info seen text=\"x y\"\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_can_be_captured),
         cmocka_unit_test(text_lines),
         cmocka_unit_test(keys_cannot_forge),
         cmocka_unit_test(json_is_valid_for_any_bytes),

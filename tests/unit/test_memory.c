@@ -65,8 +65,8 @@ static void test_every_allocation_fails(void **unused)
     struct fixture fixture;
     struct tally tally = {0};
     fixture_begin(&fixture, rule);
-    world_write(&fixture.world, "postfix-virtual.cf",
-                "team@example.com alice@example.com, bob@example.com\n");
+    fixture_write(&fixture, "postfix-virtual.cf",
+                  "team@example.com alice@example.com, bob@example.com\n");
     fixture_set(&fixture, "state.memory=1MiB");
     fixture_set(&fixture, "quota.lease=0");
     fixture_open(&fixture);
@@ -87,8 +87,8 @@ static void test_nothing_piles_up(void **unused)
     struct fixture fixture;
     struct tally tally = {0};
     fixture_begin(&fixture, rule);
-    world_write(&fixture.world, "postfix-virtual.cf",
-                "team@example.com alice@example.com, bob@example.com\n");
+    fixture_write(&fixture, "postfix-virtual.cf",
+                  "team@example.com alice@example.com, bob@example.com\n");
     fixture_set(&fixture, "state.memory=1MiB");
     fixture_set(&fixture, "quota.lease=0");
     fixture_open(&fixture);

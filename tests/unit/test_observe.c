@@ -70,6 +70,9 @@ static const struct {
      "answer quota.check(full@example.com, 1) = over, \"552 full\" [asked]\n"
      "answer quota.check(alice@example.com, 1) = fits [asked]\n"
      "answer directory.is_local(x) = false [snapshot]\n"},
+    {"local x = clock.utc(0).year",
+     "answer clock.utc(0) = { day = 1, hour = 0, minute = 0, month = 1, second = 0, "
+     "weekday = 4, year = 1970, yearday = 1 } [clock]\n"},
     {"local x = dns.a('a..b')",
      "answer dns.a(a..b) = nil, \"dns.a: no name that the DNS could know: empty, too long, "
      "an empty label, or other than printable ASCII\" [dns]\n"},
@@ -104,10 +107,10 @@ static void begin(struct fixture *fixture, const char *body)
              "%s\nend }\n",
              body);
     fixture_begin(fixture, rule);
-    world_write(&fixture->world, "postfix-virtual.cf",
-                "sales@example.com alice@example.com\n");
-    fake_quota_answer("full@example.com", FAKE_OVER, "552 full", 0);
-    fake_quota_answer("away@example.com", FAKE_FAILS, "refused", 0);
+    fixture_write(fixture, "postfix-virtual.cf", "sales@example.com alice@example.com\n");
+    struct fake_quota *fake = fixture->world.quota;
+    fake_quota_answer(fake, "full@example.com", FAKE_QUOTA_OVER, "552 full", 0);
+    fake_quota_answer(fake, "away@example.com", FAKE_QUOTA_FAILS, "refused", 0);
     fixture_set(fixture, "quota.lease=0");
     fixture_set(fixture, "quota.refusal_time=0");
 }
@@ -318,7 +321,7 @@ static void test_replay(void **unused)
         struct verdict verdict = fixture_rcpt(&fixture, "<alice@example.com>");
         assert_string_equal(verdict.text, "nil as it was fits");
         assert_int_equal(given.asked, 2);
-        assert_int_equal(fake_quota_count(), 1);
+        assert_int_equal(fake_quota_count(fixture.world.quota), 1);
         const struct observation *first = last_decision(&fixture)->observations.first;
         assert_true((first != NULL) == (i > 0));
         if (first != NULL) {

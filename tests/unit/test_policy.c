@@ -6,7 +6,7 @@
 static void write_rules(struct fixture *fixture, const char *first, const char *second)
 {
     fixture_begin(fixture, first);
-    world_write_rule(&fixture->world, "after", second);
+    fixture_write_rule(fixture, "after", second);
     fixture_set(fixture, "rules=probe after");
 }
 
@@ -211,8 +211,8 @@ static void test_own_file_wins(void **unused)
     (void)unused;
     struct fixture fixture;
     fixture_begin(&fixture, MAIL("probe", ""));
-    world_write_rule(&fixture.world, "spoof",
-                     MAIL("spoof", "return reject(550, '5.7.1', 'own')"));
+    fixture_write_rule(&fixture, "spoof",
+                       MAIL("spoof", "return reject(550, '5.7.1', 'own')"));
     fixture_set(&fixture, "rules=probe spoof");
     fixture_open(&fixture);
     expect_part(fixture_mail(&fixture, "<a@x.example>").text, "own", "spoof");

@@ -280,9 +280,9 @@ static void test_many_recipients(void **unused)
     struct fixture fixture;
     struct edit_list edits;
     fixture_begin(&fixture, "return {}");
-    world_write(&fixture.world, "postfix-virtual.cf",
-                "half@example.com alice@example.com, gone@example.com\n"
-                "@catch.example bob@example.com\n");
+    fixture_write(&fixture, "postfix-virtual.cf",
+                  "half@example.com alice@example.com, gone@example.com\n"
+                  "@catch.example bob@example.com\n");
     fixture_set(&fixture, "rules=subaddress alias recipient quota spoof");
     fixture_open(&fixture);
     fixture.world.parts.transactions.record_all = false;

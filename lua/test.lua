@@ -1,0 +1,446 @@
+-- SPDX-License-Identifier: MIT
+-- What files of `foregate test` see; README.md has the reference. Called once a test in a state of
+-- its own, with the functions of the runner, the globals of rules and test_values.lua; returns the
+-- globals of the file, the list that it fills by test(), and what makes a test's t.
+
+local world, rules, values = ...
+
+local show, differ, expect, sorted_names = values.show, values.differ, values.expect, values.sorted_names
+
+local LUA = "assert error ipairs math next pairs pcall select string table tonumber tostring type utf8 xpcall"
+
+local registered = {}
+
+local function equal(got, want, what)
+    expect(got, want, what or "value", 2)
+end
+
+local function matches(text, part, what)
+    if type(part) ~= "string" then
+        error("matches takes a text and a part of it", 2)
+    elseif type(text) ~= "string" or not text:find(part, 1, true) then
+        differ(what or "text", show(text), "..." .. part .. "...", 2)
+    end
+end
+
+-- Verdicts
+
+local function edit_text(edit)
+    local text = edit.edit
+    if edit.address then
+        text = text .. " " .. edit.address
+        text = text .. (edit.orcpt and " ORCPT=" .. edit.orcpt or "")
+        return text .. (edit.notify and " NOTIFY=" .. edit.notify or "")
+    end
+    text = text .. " " .. edit.name .. (edit.index > 0 and " " .. edit.index or "")
+    return text .. (edit.value and ": " .. edit.value or "")
+end
+
+local verdicts = {}
+verdicts.__index = verdicts
+
+local function verdict_text(verdict)
+    local reply = verdict.code > 0 and " " .. verdict.code .. " " .. verdict.xcode or ""
+    local rule = verdict.rule and " (rule " .. verdict.rule .. ")" or ""
+    return verdict.kind .. reply .. (verdict.text and " " .. verdict.text or "") .. rule
+end
+
+local KINDS = { continue = true, reject = true, defer = true, disconnect = true, discard = true,
+    quarantine = true }
+
+function verdicts.is(verdict, kind, code, xcode, text)
+    if not KINDS[kind] then
+        error("there is no verdict " .. tostring(kind), 2)
+    end
+    local fits = verdict.kind == kind and (not code or verdict.code == code) and
+        (not xcode or verdict.xcode == xcode) and
+        (not text or verdict.text and verdict.text:find(text, 1, true))
+    if not fits then
+        local want = { kind, code and tostring(code), xcode, text and "..." .. text .. "..." }
+        local words = {}
+        for i = 1, 4 do
+            words[#words + 1] = want[i]
+        end
+        differ("verdict", verdict_text(verdict), table.concat(words, " "), 2)
+    end
+    return verdict
+end
+
+function verdicts.plan(verdict, want)
+    if not verdict.edits then
+        error("only s:finish{} of a message that gets that far has a plan: the verdict is " ..
+            verdict_text(verdict), 2)
+    end
+    local got = {}
+    for i, edit in ipairs(verdict.edits) do
+        got[i] = edit_text(edit)
+    end
+    expect(got, want, "plan", 2)
+    return verdict
+end
+
+local function verdict(raw, edits)
+    raw.edits = edits
+    return setmetatable(raw, verdicts)
+end
+
+-- Sessions
+
+local function arguments(address, params)
+    if type(address) ~= "string" then
+        error("an address is a text, not a " .. type(address), 3)
+    end
+    local list = { address }
+    if not address:find("^<") and not address:find("^ ") then
+        list[1] = "<" .. address .. ">"
+    end
+    for _, name in ipairs(sorted_names(params or {})) do
+        list[#list + 1] = name .. "=" .. params[name]
+    end
+    return list
+end
+
+local sessions = {}
+sessions.__index = sessions
+
+function sessions:helo(name)
+    return verdict(self.raw:helo(name))
+end
+
+-- The address gets brackets, unless it begins with one or with a blank.
+function sessions:mail(sender, params)
+    return verdict(self.raw:mail(arguments(sender, params), self.facts))
+end
+
+function sessions:rcpt(recipient, params)
+    return verdict(self.raw:rcpt(arguments(recipient, params)))
+end
+
+function sessions:headers(list)
+    self.raw:data()
+    for _, header in ipairs(list) do
+        self.raw:header(header[1], header[2])
+    end
+    return verdict(self.raw:end_of_headers())
+end
+
+-- From the end of RCPT on: what a refused header, or the end of message, was answered.
+function sessions:finish(content)
+    content = content or {}
+    local refused = self:headers(content.headers or {})
+    if refused.kind ~= "continue" then
+        return refused
+    end
+    if content.body_bytes then
+        self.raw:body(content.body_bytes)
+    end
+    return verdict(self.raw:finish())
+end
+
+function sessions:forget()
+    self.raw:forget()
+end
+
+-- Those of one rule, or all.
+function sessions:decisions(rule)
+    local list = {}
+    for _, decision in ipairs(self.raw:decisions()) do
+        if not rule or decision.rule == rule then
+            list[#list + 1] = decision
+        end
+    end
+    return list
+end
+
+local FACTS = { ip = true, name = true, listener = true, login = true, login_method = true, port = true,
+    queue_id = true, tls_version = true, tls_cipher = true }
+
+local function new_session(given)
+    local facts = {}
+    for name, value in pairs(given or {}) do
+        if not FACTS[name] then
+            error("a session has no " .. tostring(name), 3)
+        end
+        facts[name] = value
+    end
+    facts.ip = facts.ip or "192.0.2.1"
+    facts.name = facts.name or "[" .. facts.ip .. "]"
+    local raw, connected = world.session(facts)
+    return setmetatable({ raw = raw, facts = facts, connected = verdict(connected) }, sessions)
+end
+
+-- The directory
+
+local FILES = { virtual = "postfix-virtual.cf", regexp = "postfix-regexp.cf", quotas = "dovecot-quotas.cf",
+    aliases = "postfix-aliases.cf", main = "postfix-main.cf", may_send_as = "may_send_as" }
+
+local function write_volume(content)
+    for name, text in pairs(content) do
+        if name == "accounts" then
+            world.write("postfix-accounts.cf", table.concat(text, "|{PLAIN}x\n") .. "|{PLAIN}x\n")
+        elseif FILES[name] then
+            world.write(FILES[name], text)
+        else
+            error("a volume has no " .. tostring(name), 3)
+        end
+    end
+end
+
+-- "kind", "kind: text"
+local function split(answer)
+    if type(answer) ~= "string" then
+        error("an answer is a text, not a " .. type(answer), 4)
+    end
+    local kind, text = answer:match("^(%l+):? ?(.*)$")
+    return kind, text ~= "" and text or nil
+end
+
+local function bad_answer(answer, what)
+    error(show(answer) .. " is no answer: write " .. what, 4)
+end
+
+local function set_fault(_, key, answer)
+    local kind, text = split(answer)
+    if kind ~= "fails" then
+        bad_answer(answer, '"fails: reason"')
+    end
+    world.fault(key:lower(), text or "the test says so")
+end
+
+-- Services
+
+local FULL <const> = "552 5.2.2 Mailbox is full"
+local QUOTA = { fits = true, over = true, fails = true, silent = true }
+
+local function set_quota(_, mailbox, answer)
+    if math.type(answer) == "integer" then
+        world.quota(mailbox, "room", FULL, answer)
+        return
+    end
+    local kind, text = split(answer)
+    if not QUOTA[kind] then
+        bad_answer(answer, '"fits", "over", "over: text", "fails: reason", "silent" or the bytes that are free')
+    end
+    world.quota(mailbox, kind, text or kind == "fails" and "the test says so" or FULL, 0)
+end
+
+local function asked(want)
+    local got = {}
+    for i, question in ipairs(world.asked()) do
+        got[i] = question.mailbox .. " " .. question.bytes
+    end
+    -- In no order: mailboxes of one recipient are asked side by side.
+    table.sort(got)
+    table.sort(want)
+    expect(got, want, "questions to the quota service", 2)
+end
+
+local function dns_answers(kind)
+    return setmetatable({}, { __newindex = function(_, name, answer)
+        if type(answer) == "table" then
+            world.dns(kind, name, "records", answer)
+            return
+        end
+        local word, text = split(answer)
+        if word ~= "fails" and word ~= "silent" then
+            bad_answer(answer, 'a list of records, "fails: reason" or "silent"')
+        end
+        world.dns(kind, name, word, text or "the test says so")
+    end })
+end
+
+local function dns_asked(want)
+    local got = world.dns_asked()
+    table.sort(got)
+    table.sort(want)
+    expect(got, want, "questions to the DNS", 2)
+end
+
+local function new_dns()
+    local dns = { asked = dns_asked }
+    for kind in ("a aaaa ptr mx txt"):gmatch("%a+") do
+        dns[kind] = dns_answers(kind)
+    end
+    return dns
+end
+
+local HTTP_FIELDS = { status = true, body = true, headers = true }
+
+local function set_http(_, url, answer)
+    if type(answer) == "table" then
+        for name in pairs(answer) do
+            if not HTTP_FIELDS[name] then
+                error("an answer has no " .. tostring(name) .. ": it has status, body, headers", 3)
+            end
+        end
+        world.http(url, "answer", answer)
+        return
+    end
+    local word, text = split(answer)
+    if word ~= "fails" and word ~= "silent" then
+        bad_answer(answer, '{ status = 200, body = "..." }, "fails: reason" or "silent"')
+    end
+    world.http(url, word, text or "the test says so")
+end
+
+local function http_asked(want)
+    local got = {}
+    for i, request in ipairs(world.http_asked()) do
+        got[i] = request.method .. " " .. request.url
+    end
+    table.sort(got)
+    table.sort(want)
+    expect(got, want, "HTTP requests", 2)
+end
+
+local function new_http()
+    return setmetatable({ asked = http_asked, requests = world.http_asked }, { __newindex = set_http })
+end
+
+-- Time
+
+local function set_clock(to)
+    if to == nil then
+        return world.clock_seconds()
+    elseif type(to) == "table" then
+        for name in pairs(to) do
+            if name ~= "advance" then
+                error("t.clock{} has no " .. tostring(name) .. ": write advance = seconds", 2)
+            end
+        end
+        local seconds = to.advance
+        if type(seconds) ~= "number" or not (seconds >= 0 and seconds <= 1e9) then
+            error("t.clock{ advance = seconds }: 0 to 1000000000, not " .. show(seconds), 2)
+        end
+        world.clock_advance(seconds)
+        return world.clock_seconds()
+    end
+    local seconds = type(to) == "string" and values.seconds_of(to)
+    if not seconds then
+        error(show(to) .. ' is no moment: write "2026-03-02 09:30:00", in UTC, or with a zone like +01:00', 2)
+    end
+    world.clock_set(seconds)
+    return seconds
+end
+
+-- The log
+
+local function log_lines()
+    local list = {}
+    for i, line in ipairs(world.lines()) do
+        list[i] = values.parse_line(line)
+    end
+    return list
+end
+
+local function line_fits(line, want)
+    for name, value in pairs(want) do
+        if line[name] ~= tostring(value) then
+            return false
+        end
+    end
+    return true
+end
+
+-- At least one line has these fields; with a count, so many. Returns the last one.
+local function logged(want, count)
+    local found, last = 0, nil
+    for _, line in ipairs(log_lines()) do
+        if line_fits(line, want) then
+            found, last = found + 1, line
+        end
+    end
+    if count and found ~= count or not count and found == 0 then
+        differ("log lines with " .. show(want), tostring(found), tostring(count or "at least 1"), 2)
+    end
+    return last
+end
+
+local function counted(want)
+    local counters = world.counters()
+    for _, name in ipairs(sorted_names(want)) do
+        if not counters[name] then
+            error("there is no counter " .. tostring(name), 2)
+        end
+        expect(counters[name], want[name], "counter " .. name, 2)
+    end
+end
+
+-- A test
+
+local function set_options(content)
+    for _, name in ipairs(sorted_names(content)) do
+        local value = content[name]
+        if type(value) == "boolean" then
+            value = value and "yes" or "no"
+        end
+        world.set(name, tostring(value))
+    end
+end
+
+-- Misspelt names are told.
+local function closed(name, content)
+    return setmetatable({}, {
+        __index = function(_, key)
+            return content[key] or error(name .. " has no " .. tostring(key), 2)
+        end,
+        __newindex = function(_, key)
+            error(name .. "." .. tostring(key) .. " cannot be set", 2)
+        end,
+    })
+end
+
+local function new_test()
+    world.set("states", "1")
+    return closed("t", {
+        volume = write_volume,
+        options = set_options,
+        rule = world.rule,
+        directory = setmetatable({}, { __newindex = set_fault }),
+        quota = setmetatable({}, { __newindex = set_quota }),
+        dns = closed("t.dns", new_dns()),
+        http = new_http(),
+        clock = set_clock,
+        session = new_session,
+        asked = asked,
+        log = log_lines,
+        logged = logged,
+        counted = counted,
+    })
+end
+
+local function test(name, body)
+    if type(name) ~= "string" or type(body) ~= "function" then
+        error('write test("name", function(t) ... end)', 2)
+    end
+    registered[#registered + 1] = { name = name, body = body }
+end
+
+local function print_all(...)
+    local parts = table.pack(...)
+    for i = 1, parts.n do
+        parts[i] = type(parts[i]) == "string" and parts[i] or show(parts[i])
+    end
+    world.print(table.concat(parts, " "))
+end
+
+local known = { test = test, equal = equal, matches = matches, print = print_all }
+for name in LUA:gmatch("%a+%d?") do
+    known[name] = rules[name]
+end
+
+local globals = setmetatable({}, {
+    __index = function(_, name)
+        local value = known[name]
+        if value == nil then
+            error('there is no global "' .. tostring(name) .. '" for tests', 2)
+        end
+        return value
+    end,
+    __newindex = function(_, name)
+        error('global "' .. tostring(name) .. '" cannot be set: write local', 2)
+    end,
+    __metatable = false,
+})
+
+return { globals = globals, registered = registered, new_test = new_test }

@@ -1,2 +1,0 @@
--- SPDX-License-Identifier: MIT
--- A file without tests is a failure.
