@@ -13,6 +13,7 @@ from pathlib import Path
 from cases import case, equal, holds, run
 from driver import Milter
 from fake_dns import FakeDns, Rcode
+from fake_http import FakeHttp, Reply
 from fake_quota import FULL, FakeQuota
 from program import BINARY, Failed, Program, wait_until
 
@@ -52,6 +53,10 @@ return {
             return reject(550, "5.7.1", "Caught " .. tostring(ok))
         elseif name == "queue" then
             return reject(550, "5.7.1", message.notes.queue .. " " .. tostring(message.queue_id ~= nil))
+        elseif name == "web" then
+            local answer = http.request { url = "http://user:s3cret@HOST/ok?key=s3cret&to=" .. name,
+                                          headers = { Authorization = "Bearer s3cret" } }
+            return reject(550, "5.7.1", "The web says " .. answer.body .. " at " .. clock.now())
         elseif name == "away" then
             return disconnect(421, "4.7.0", "Go away")
         elseif name == "elsewhere" then
@@ -89,6 +94,9 @@ return {
 }
 """
 
+web = FakeHttp()
+web.answers["/ok"] = Reply(200, b"yes")
+PROBE = PROBE.replace("HOST", web.url.removeprefix("http://"))
 dns = FakeDns()
 dns.answers["nomail.example", "mx"] = [(0, ".")]
 dns.answers["broken.example", "txt"] = Rcode(2)
@@ -125,7 +133,7 @@ def play(program):
                             headers=[header, ("Subject", "plain"), ("X-Unread", "private")])
         session.transaction([("<trio@example.com>", "NOTIFY=NEVER", "ORCPT=rfc822;trio@example.com"), "<loop1@example.com>",
                              "<dangle@example.com>", "<elsewhere@example.com>", "<twice@example.com>", "<raises@example.com>",
-                             "<caught@example.com>", "<queue@example.com>"], parameters=["SIZE=400", "BODY=8BITMIME"],
+                             "<caught@example.com>", "<queue@example.com>", "<web@example.com>"], parameters=["SIZE=400", "BODY=8BITMIME"],
                             headers=[header, ("Subject", "copy")])
         session.mail(b"<\xfe\\x@remote.example>")
         session.rcpt("<ok@example.com>")
@@ -183,6 +191,7 @@ def contents():
     equal("mode", stat.S_IMODE(path.stat().st_mode), 0o600)
     text = path.read_text(encoding="utf-8")
     holds("no body, and no header that nobody read", "private" not in text and "xxx" not in text)
+    holds("an HTTP request without its secrets", "The web says yes at " in text and "s3cret" not in text)
     plain = records(path)[0]
     equal("headers", plain["headers"],
           {"subject": ["plain"], "x-absent": [], "from": ["Alice <alice@example.com>"]})
