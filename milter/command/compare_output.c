@@ -161,7 +161,7 @@ void compare_print_json(const struct compared *compared)
     arena_free(&arena);
 }
 
-static json_t *totals_json(const struct compare_totals *totals)
+static json_t *summary_json(const struct compare_totals *totals)
 {
     json_t *object = json_object();
     json_object_set_new(object, "transactions",
@@ -177,16 +177,16 @@ static json_t *totals_json(const struct compare_totals *totals)
         json_array_append_new(first, line);
     }
     json_object_set_new(object, "unreadable_first", first);
-    json_t *summary = json_object();
-    json_object_set_new(summary, "summary", object);
-    return summary;
+    return object;
 }
 
 bool compare_print_totals(struct arena *arena, const struct compare_totals *totals,
                           bool json)
 {
     if (json) {
-        return json_print(totals_json(totals));
+        json_t *last = json_object();
+        json_object_set_new(last, "summary", summary_json(totals));
+        return json_print(last);
     }
     for (size_t i = 0; i < totals->unreadable && i < UNREADABLE_SHOWN; i++) {
         printf("%s: not read: %s\n", shown(arena, totals->unreadable_first[i].place),

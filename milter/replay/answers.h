@@ -28,11 +28,11 @@ struct answers;
 struct answers *answers_new(struct arena *arena, const struct record *record,
                             uint64_t directory, struct missing *missing);
 
-/* For struct replay. The same function with the same arguments at the same stage and
- * recipient, in the order in which they were asked; else elsewhere in the transaction. Of
- * what was not asked then, the directory and the clock are asked now; all others are
- * answered by nil, "not recorded". */
-enum replay_result answers_find(void *answers, const struct stage_call *stage,
+/* For struct replay, whose context the answers are. The same function with the same
+ * arguments at the same stage and recipient, in the order in which they were asked; else
+ * elsewhere in the transaction. Of what was not asked then, the directory and the clock are
+ * asked now; all others are answered by nil, "not recorded". */
+enum replay_result answers_find(void *context, const struct stage_call *stage,
                                 const char *name, const struct value_list *arguments,
                                 struct value_list *results);
 

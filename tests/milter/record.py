@@ -3,7 +3,7 @@
 that a replay of the record with the same rules ends as the mail did, verdict for verdict and plan for plan."""
 
 import json
-import os
+import random
 import resource
 import stat
 import subprocess
@@ -354,6 +354,34 @@ def cannot():
         compare_nothing = subprocess.run([BINARY, "-c", str(program.config), "compare", "-", str(program.config), str(nothing)],
                                          capture_output=True, text=True, timeout=60, check=False)
         equal("nothing but nonsense", compare_nothing.returncode, 2)
+
+
+@case("records that no foregate wrote are played without harm")
+def forged():
+    path, program = recorded("forged")
+    with program:
+        play(program)
+        program.stop()
+        dice = random.Random(1)
+        lines = [*path.read_text(encoding="utf-8").splitlines()]
+        forged = []
+        for line in lines * 20:
+            record = json.loads(line)
+            events = record["events"]
+            for _ in range(dice.randrange(1, 4)):
+                dice.choice((lambda: dice.shuffle(events), lambda: events.append(dice.choice(events)), lambda: events.pop(0),
+                             lambda: record.pop(dice.choice([*record])) if len(record) > 1 else None,
+                             lambda: record["session"].pop(dice.choice([*record["session"]])),
+                             lambda: record.update(size=dice.choice((-5, 0, 1 << 62)), header_too_long=True)))()
+                if not events or "session" not in record or "events" not in record or not record["session"]:
+                    break
+            forged.append(json.dumps(record))
+        there = place / "forged2.jsonl"
+        there.write_text("\n".join(forged), encoding="utf-8")
+        result = subprocess.run([BINARY, "-c", str(program.config), "compare", str(program.user_rules), str(program.config),
+                                 str(there)], capture_output=True, text=True, errors="replace", timeout=60, check=False)
+        holds("played", result.returncode == 0 and "0 changed" in totals(result.stdout), result.stdout[-2000:] + result.stderr)
+        holds("many", int(totals(result.stdout).split()[0]) > 200, totals(result.stdout))
 
 
 @case("a file that cannot be written is refused at start")

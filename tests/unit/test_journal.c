@@ -46,6 +46,7 @@ static void open_journal(struct place *place, int64_t size_bytes, int files)
 static void place_begin(struct place *place)
 {
     struct buffer line;
+    *place = (struct place){0};
     buffer_init(&line, RECORD_LINE_BYTES);
     volume_begin(&place->volume);
     snprintf(place->path, sizeof place->path, "%s/record", place->volume.path);
