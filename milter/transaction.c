@@ -8,28 +8,9 @@
 #include "transaction_log.h"
 #include "transaction_state.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-/* Recipients and their expansions are kept until the end of the message; this is far above
- * what a thousand ordinary recipients need. */
-enum { MESSAGE_ARENA_BYTES = 48 << 20 };
-
-enum { SESSION_RECORD_BYTES = 1 << 20 };
-
-/* What all open messages keep: strangers must not fill the memory with many sessions. */
-static atomic_size_t messages_bytes;
-
-static struct decision_list empty_list(const struct transaction *transaction,
-                                       struct arena *arena)
-{
-    return (struct decision_list){
-        .arena = arena,
-        .complete = transaction->settings->record_all,
-    };
-}
 
 struct transaction *transaction_new(const struct transaction_settings *settings)
 {
@@ -42,10 +23,11 @@ struct transaction *transaction_new(const struct transaction_settings *settings)
         .session = session_new(),
         .message = message_new(),
         .session_record = arena_new(),
+        .observed = arena_new(),
     };
     message_end(transaction->message);
-    transaction->session_decisions = empty_list(transaction, transaction->session_record);
-    transaction->decisions = empty_list(transaction, transaction->message->arena);
+    transaction_forget_session(transaction);
+    transaction_forget_decisions(transaction);
     return transaction;
 }
 
@@ -58,6 +40,7 @@ void transaction_free(struct transaction **transaction)
     message_free(&(*transaction)->message);
     session_free(&(*transaction)->session);
     arena_free(&(*transaction)->session_record);
+    arena_free(&(*transaction)->observed);
     free(*transaction);
     *transaction = NULL;
 }
@@ -78,15 +61,6 @@ const struct decision_list *transaction_decisions(const struct transaction *tran
                                       : &transaction->session_decisions;
 }
 
-/* Keeps the total of all open messages true; called before each recipient and at the end.
- */
-static void account_memory(struct transaction *transaction)
-{
-    size_t now = transaction->message->open ? arena_used(transaction->message->arena) : 0;
-    atomic_fetch_add(&messages_bytes, now - transaction->accounted_bytes);
-    transaction->accounted_bytes = now;
-}
-
 void transaction_end(struct transaction *transaction)
 {
     const struct services *services = transaction->settings->services;
@@ -98,25 +72,10 @@ void transaction_end(struct transaction *transaction)
     transaction->accepted = false;
     transaction->rewritten_count = 0;
     message_end(transaction->message);
-    account_memory(transaction);
-    transaction->decisions = empty_list(transaction, transaction->message->arena);
-    transaction->transcript = (struct transcript){0};
+    transaction_forget_decisions(transaction);
     transaction->kept = (struct verdict){.kind = VERDICT_CONTINUE};
     generation_release(&transaction->generation);
     snapshot_release(&transaction->snapshot);
-}
-
-/* A session lives long, and says HELO as often as it likes: unless somebody looks at its
- * decisions later nothing is kept of them, else not much. */
-static void limit_session_record(struct transaction *transaction)
-{
-    struct arena *arena = transaction->session_record;
-    if (!transaction->settings->record_all || arena_used(arena) > SESSION_RECORD_BYTES) {
-        bool loses_events = transaction->session_transcript.count > 0;
-        arena_reset(arena);
-        transaction->session_decisions = empty_list(transaction, arena);
-        transaction->session_transcript = (struct transcript){.is_cut = loses_events};
-    }
 }
 
 /* connect and helo belong to no message: they run on what is current. */
@@ -132,7 +91,7 @@ static struct verdict call_session_stage(struct transaction *transaction, enum s
         .arena = transaction->session->arena,
         .decisions = &transaction->session_decisions,
     };
-    limit_session_record(transaction);
+    transaction_limit_session(transaction);
     engine_call(generation, &call);
     generation_release(&generation);
     snapshot_release(&snapshot);
@@ -158,6 +117,7 @@ static struct verdict call_message_stage(struct transaction *transaction, enum s
                                          struct recipient *recipient)
 {
     struct stage_call call = message_call(transaction, stage, recipient);
+    transaction_account(transaction);
     engine_call(transaction->generation, &call);
     return call.verdict;
 }
@@ -177,7 +137,7 @@ static struct verdict tell(struct transaction *transaction, enum stage stage,
         return verdict;
     }
     if (!transaction->message->open && verdict.id == NULL) {
-        limit_session_record(transaction);
+        transaction_limit_session(transaction);
     }
     struct stage_call call = message_call(transaction, stage, recipient);
     if (!transaction->message->open) {
@@ -296,9 +256,7 @@ static struct verdict judge_recipient(struct transaction *transaction,
         address_from_internal(message->arena, raw, rules, &recipient->address);
         return refusal(VERDICT_REJECT, 501, "5.1.3", "Bad recipient address syntax");
     }
-    account_memory(transaction);
-    if (transaction->accounted_bytes > MESSAGE_ARENA_BYTES ||
-        (int64_t)atomic_load(&messages_bytes) > transaction->settings->messages_memory) {
+    if (!transaction_account(transaction)) {
         return too_many(transaction);
     }
     return call_message_stage(transaction, STAGE_RCPT, recipient);

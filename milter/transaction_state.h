@@ -26,7 +26,8 @@ struct transcript {
 };
 
 struct transaction {
-    size_t accounted_bytes; /* its part of messages_bytes */
+    size_t accounted_bytes;          /* its part of messages_bytes */
+    size_t accounted_observed_bytes; /* its part of observed_bytes */
     const struct transaction_settings *settings;
     struct session *session;
     struct message *message;
@@ -35,7 +36,8 @@ struct transaction {
     struct arena *session_record; /* of session_decisions */
     struct decision_list session_decisions;
     struct transcript session_transcript;
-    bool has_begun; /* a message, at some time */
+    bool has_begun;         /* a message, at some time */
+    struct arena *observed; /* of the message's decisions */
     struct decision_list decisions;
     struct transcript transcript;
     struct quota_holds holds;
@@ -53,6 +55,19 @@ struct verdict transaction_note(struct transaction *transaction, enum stage stag
                                 struct verdict verdict);
 void transaction_note_begin(struct transaction *transaction);
 void transaction_note_end(struct transaction *transaction, const struct verdict *verdict);
+
+/* Forgets what is kept of the session for its record, in any case or when that is much: it
+ * lives long, and says HELO as often as it likes. Unless somebody looks at its decisions
+ * later nothing is kept of them. */
+void transaction_forget_session(struct transaction *transaction);
+void transaction_limit_session(struct transaction *transaction);
+
+/* The same of the message, when it has ended. */
+void transaction_forget_decisions(struct transaction *transaction);
+
+/* Keeps the totals of all messages true; called before rules are, and at the end. False:
+ * this message, or all together, keep as much as they may. */
+bool transaction_account(struct transaction *transaction);
 
 /* Writes the open message, if there is one, to the journal, if there is one. */
 void transaction_keep(struct transaction *transaction);

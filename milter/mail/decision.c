@@ -13,7 +13,7 @@ struct decision *decision_add(struct decision_list *list)
 
 bool decision_is_full(const struct decision_list *list)
 {
-    return list->observations.count >= OBSERVATION_COUNT ||
+    return list->is_closed || list->observations.count >= OBSERVATION_COUNT ||
            list->observed_bytes >= OBSERVATION_BYTES;
 }
 
@@ -27,5 +27,5 @@ struct observation *decision_observe(struct decision_list *list, enum observatio
         list->observations.dropped_count++;
         return NULL;
     }
-    return observation_add(&list->observations, list->arena, kind, name);
+    return observation_add(&list->observations, list->observed, kind, name);
 }

@@ -25,11 +25,14 @@ struct decision {
 };
 
 struct decision_list {
-    struct arena *arena; /* where entries and observations live */
+    struct arena *arena;    /* where entries live */
+    struct arena *observed; /* where observations live: by themselves, so that they do not
+                               count as what the message keeps; may be the same */
     struct decision *entries;
     size_t count;
     size_t size;
-    bool complete; /* also rules that had no objection, and observations */
+    bool complete;  /* also rules that had no objection, and observations */
+    bool is_closed; /* other messages have taken the room for observations */
     struct observation_list observations; /* of the rule that runs */
     size_t observed_bytes;                /* of all observations */
 };

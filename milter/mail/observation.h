@@ -2,7 +2,7 @@
 /* What a rule saw and did on the way to its decision: what it read, what it was answered,
  * which notes and edits it made. Kept only where somebody will look (explain, the log at
  * level debug, a record of the transaction), and bounded: beyond the bound observations are
- * counted, not kept. Everything lives in the arena of the list. */
+ * counted, not kept. Everything lives in one arena. */
 #ifndef FOREGATE_MAIL_OBSERVATION_H
 #define FOREGATE_MAIL_OBSERVATION_H
 

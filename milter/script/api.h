@@ -71,8 +71,10 @@ bool verdict_get(lua_State *L, int index, struct arena *arena, struct verdict *v
 void value_push(lua_State *L, const struct value *value);
 struct value value_get(lua_State *L, int index, struct arena *arena);
 
-/* For the record, never raising: what is not plain, or too much, is replaced by a text in
- * brackets, and *is_cut set when that loses something. The value stays as it is. */
-struct value value_describe(lua_State *L, int index, struct arena *arena, bool *is_cut);
+/* Count values from the absolute index first on, for the record; never raising: what is not
+ * plain, or too much, is replaced by a text in brackets or left out, and *is_cut set when
+ * that loses something. The values stay as they are. */
+struct value_list values_describe(lua_State *L, int first, int count, struct arena *arena,
+                                  bool *is_cut);
 
 #endif

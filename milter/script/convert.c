@@ -9,10 +9,10 @@
 
 enum { VALUE_DEPTH = 8, VALUE_ENTRIES = 20000, VALUE_BYTES = 8 << 20 };
 
-/* Of what is kept for the record only. */
-enum { DESCRIBED_ENTRIES = 10000, DESCRIBED_BYTES = 1 << 20 };
+/* Of what is kept for the record only, of all values of one call. */
+enum { DESCRIBED_VALUES = 100, DESCRIBED_ENTRIES = 10000, DESCRIBED_BYTES = 1 << 20 };
 
-/* What is left of the limits while a value is copied: copies are outside of the state's
+/* What is left of the limits while values are copied: copies are outside of the state's
  * memory cap, and one text may stand in it many times. */
 struct budget {
     int entries;
@@ -172,18 +172,30 @@ struct value value_get(lua_State *L, int index, struct arena *arena)
     return get(L, lua_absindex(L, index), arena, VALUE_DEPTH, &budget);
 }
 
-struct value value_describe(lua_State *L, int index, struct arena *arena, bool *is_cut)
+static struct value describe(lua_State *L, int index, struct arena *arena,
+                             struct budget *budget)
 {
-    struct budget budget = {
-        .entries = DESCRIBED_ENTRIES, .bytes = DESCRIBED_BYTES, .describes = true};
-    index = lua_absindex(L, index);
     if (!lua_checkstack(L, 1)) {
-        *is_cut = true;
+        budget->is_cut = true;
         return (struct value){.type = VALUE_NIL};
     }
     lua_pushvalue(L, index); /* a frozen table is thawed in its place */
-    struct value value = get(L, lua_gettop(L), arena, VALUE_DEPTH, &budget);
+    struct value value = get(L, lua_gettop(L), arena, VALUE_DEPTH, budget);
     lua_pop(L, 1);
-    *is_cut = *is_cut || budget.is_cut;
     return value;
+}
+
+struct value_list values_describe(lua_State *L, int first, int count, struct arena *arena,
+                                  bool *is_cut)
+{
+    struct budget budget = {
+        .entries = DESCRIBED_ENTRIES, .bytes = DESCRIBED_BYTES, .describes = true};
+    int described = count < DESCRIBED_VALUES ? count : DESCRIBED_VALUES;
+    struct value_list list = {.count = (size_t)described};
+    list.values = arena_array(arena, list.count, sizeof *list.values);
+    for (int i = 0; i < described; i++) {
+        list.values[i] = describe(L, first + i, arena, &budget);
+    }
+    *is_cut = *is_cut || budget.is_cut || described < count;
+    return list;
 }

@@ -24,22 +24,19 @@ static bool is_recorded(const struct call *call)
     return decisions != NULL && decisions->complete;
 }
 
-/* Count values from the stack index first on. */
-static struct value_list values_get(lua_State *L, int first, int count, struct arena *arena,
-                                    bool *is_cut)
-{
-    struct value_list list = {.count = (size_t)count};
-    list.values = arena_array(arena, list.count, sizeof *list.values);
-    for (int i = 0; i < count; i++) {
-        list.values[i] = value_describe(L, first + i, arena, is_cut);
-    }
-    return list;
-}
-
 static const struct recipient *other_recipient(const struct call *call,
                                                const struct recipient *of)
 {
     return of != NULL && of != call->stage_call->recipient ? of : NULL;
+}
+
+/* Borrowed from the recipient; NIL for none. */
+static struct value recipient_value(const struct recipient *of)
+{
+    const char *text = of != NULL ? of->address.external : NULL;
+    return text == NULL ? (struct value){.type = VALUE_NIL}
+                        : (struct value){.type = VALUE_TEXT,
+                                         .text = {.bytes = text, .length = strlen(text)}};
 }
 
 /* Of a field or method of another recipient than the one that is judged, the first argument
@@ -49,8 +46,7 @@ static struct value_list prepend_recipient(const struct value_list *list,
 {
     struct value_list longer = {.count = list->count + 1};
     longer.values = arena_array(arena, longer.count, sizeof *longer.values);
-    const char *text = of->address.external;
-    longer.values[0] = value_text(arena, text, strlen(text));
+    longer.values[0] = recipient_value(of);
     if (list->count > 0) {
         memcpy(longer.values + 1, list->values, list->count * sizeof *list->values);
     }
@@ -60,13 +56,13 @@ static struct value_list prepend_recipient(const struct value_list *list,
 /* Counted against what observations of a message may take. */
 static void account(struct decision_list *decisions, size_t used_before)
 {
-    decisions->observed_bytes += arena_used(decisions->arena) - used_before;
+    decisions->observed_bytes += arena_used(decisions->observed) - used_before;
 }
 
 void observe_source(struct call *call, const char *source, const char *remark)
 {
     if (call->observation != NULL) {
-        struct arena *arena = decisions_of(call)->arena;
+        struct arena *arena = decisions_of(call)->observed;
         call->observation->source = arena_copy(arena, source);
         call->observation->remark = arena_copy(arena, remark);
     }
@@ -81,7 +77,7 @@ int observe_results(lua_State *L, int count)
     }
     call->observation = NULL;
     struct decision_list *decisions = decisions_of(call);
-    size_t used = arena_used(decisions->arena);
+    size_t used = arena_used(decisions->observed);
     observation->returned = true;
     if (observation->kind == OBSERVATION_ANSWER) {
         observation->elapsed_ms = clock_elapsed_ms(&observation->begin);
@@ -90,8 +86,8 @@ int observe_results(lua_State *L, int count)
         observation->is_cut = true; /* many side by side */
         return count;
     }
-    observation->results = values_get(L, lua_gettop(L) - count + 1, count, decisions->arena,
-                                      &observation->is_cut);
+    observation->results = values_describe(L, lua_gettop(L) - count + 1, count,
+                                           decisions->observed, &observation->is_cut);
     account(decisions, used);
     return count;
 }
@@ -125,7 +121,7 @@ static const luaL_Reg *upvalue_function(lua_State *L)
 static struct value_list arguments_get(lua_State *L, struct arena *arena, bool *is_cut)
 {
     const struct observe_mask *mask = lua_touserdata(L, lua_upvalueindex(UPVALUE_MASK));
-    struct value_list arguments = values_get(L, 1, lua_gettop(L), arena, is_cut);
+    struct value_list arguments = values_describe(L, 1, lua_gettop(L), arena, is_cut);
     if (mask != NULL) {
         mask->hide(arena, &arguments);
     }
@@ -143,8 +139,8 @@ static int run_observed(lua_State *L, struct call *call, const luaL_Reg *functio
         return function->func(L);
     }
     const char *name = lua_tostring(L, lua_upvalueindex(UPVALUE_NAME));
-    struct arena *arena = is_kept ? decisions->arena : call->scratch;
-    size_t used = arena_used(decisions->arena);
+    struct arena *arena = is_kept ? decisions->observed : call->scratch;
+    size_t used = arena_used(decisions->observed);
     bool is_cut = false;
     struct value_list arguments = arguments_get(L, arena, &is_cut);
     call->observation = begin(decisions, name, &arguments, is_cut);
@@ -218,11 +214,11 @@ static int call_method(lua_State *L)
         decisions->observations.dropped_count++;
         return method->func(L);
     }
-    struct arena *arena = decisions->arena;
+    struct arena *arena = decisions->observed;
     size_t used = arena_used(arena);
     bool is_cut = false;
     int count = lua_gettop(L) > 1 ? lua_gettop(L) - 1 : 0;
-    struct value_list arguments = values_get(L, 2, count, arena, &is_cut);
+    struct value_list arguments = values_describe(L, 2, count, arena, &is_cut);
     const struct recipient *of = other_recipient(call, handle_recipient(L, 1));
     if (of != NULL) {
         arguments = prepend_recipient(&arguments, of, arena);
@@ -255,6 +251,8 @@ void observe_method(lua_State *L, enum observation_kind kind, const char *owner,
     lua_pushcclosure(L, call_method, UPVALUE_KIND);
 }
 
+/* Nothing is taken from the arena for what is known already: a rule may read a field a
+ * million times. */
 void observe_field(lua_State *L, enum observation_kind kind, const char *owner,
                    const char *field, const struct recipient *of)
 {
@@ -264,23 +262,23 @@ void observe_field(lua_State *L, enum observation_kind kind, const char *owner,
         return;
     }
     struct decision_list *decisions = decisions_of(call);
-    struct arena *arena = decisions->arena;
-    size_t used = arena_used(arena);
     char name[NAME_BYTES];
     snprintf(name, sizeof name, "%s.%s", owner, field);
-    struct value_list arguments = {0};
     of = other_recipient(call, of);
-    if (of != NULL) {
-        arguments = prepend_recipient(&arguments, of, arena);
-    }
+    struct value recipient = recipient_value(of);
+    struct value_list arguments = {.values = &recipient, .count = of != NULL ? 1 : 0};
     bool is_known =
         kind == OBSERVATION_INPUT &&
         observation_find(&decisions->observations, kind, name, &arguments) != NULL;
+    size_t used = arena_used(decisions->observed);
     struct observation *observation =
         is_known ? NULL : decision_observe(decisions, kind, name);
     if (observation != NULL) {
-        observation->arguments = arguments;
-        observation->results = values_get(L, lua_gettop(L), 1, arena, &observation->is_cut);
+        struct arena *arena = decisions->observed;
+        const struct value_list none = {0};
+        observation->arguments = of != NULL ? prepend_recipient(&none, of, arena) : none;
+        observation->results =
+            values_describe(L, lua_gettop(L), 1, arena, &observation->is_cut);
         observation->returned = true;
     }
     account(decisions, used);

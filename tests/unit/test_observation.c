@@ -112,7 +112,8 @@ static void test_calls(void **unused)
 static void test_decisions(void **unused)
 {
     (void)unused;
-    struct decision_list list = {.arena = arena_new()};
+    struct arena *observed = arena_new();
+    struct decision_list list = {.arena = arena_new(), .observed = observed};
     assert_null(decision_observe(&list, OBSERVATION_INPUT, "x"));
     assert_int_equal(decision_add(&list)->observations.count, 0);
     list.complete = true;
@@ -129,7 +130,11 @@ static void test_decisions(void **unused)
     list.observed_bytes = OBSERVATION_BYTES;
     assert_null(decision_observe(&list, OBSERVATION_INPUT, "x"));
     assert_int_equal(decision_add(&list)->observations.dropped_count, 1);
+    list.observed_bytes = 0;
+    list.is_closed = true;
+    assert_null(decision_observe(&list, OBSERVATION_INPUT, "x"));
     arena_free(&list.arena);
+    arena_free(&observed);
 }
 
 int main(void)
