@@ -51,7 +51,7 @@ struct transaction;
 
 struct transaction *transaction_new(const struct transaction_settings *settings);
 
-/* Memory only: no wait, no lock, no Lua. */
+/* Memory only: no wait, no Lua, no lock but the journal's, a leaf. */
 void transaction_free(struct transaction **transaction);
 
 struct verdict transaction_connect(struct transaction *transaction,

@@ -177,8 +177,8 @@ static void add_header(struct arena *arena, struct record *record,
     struct record_header *header = &record->headers[record->header_count++];
     *header = (struct record_header){.name = text_fold_copy(arena, name)};
     size_t value_size = 0;
-    const struct header *found;
-    while ((found = header_find(headers, name, header->count + 1)) != NULL) {
+    const struct header *found = NULL;
+    while ((found = header_next(headers, name, found)) != NULL) {
         header->values = arena_grow(arena, header->values, header->count, &value_size,
                                     sizeof *header->values);
         header->values[header->count++] = found->value;

@@ -278,7 +278,8 @@ void rewrite_trace(const struct rewrite *rewrite, const struct message *message,
         return;
     }
     size_t seen = 0;
-    while (header_find(&message->headers, rewrite->header, seen + 1) != NULL) {
+    const struct header *header = NULL;
+    while ((header = header_next(&message->headers, rewrite->header, header)) != NULL) {
         seen++;
     }
     struct edit *list = arena_array(message->arena, edits->count + seen + 1, sizeof *list);

@@ -30,11 +30,12 @@ void header_add(struct header_list *list, struct arena *arena, const char *name,
     };
 }
 
-const struct header *header_find(const struct header_list *list, const char *name,
-                                 size_t nth)
+const struct header *header_next(const struct header_list *list, const char *name,
+                                 const struct header *before)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        if (text_equal_folded(list->entries[i].name, name) && --nth == 0) {
+    size_t i = before != NULL ? (size_t)(before - list->entries) + 1 : 0;
+    for (; i < list->count; i++) {
+        if (text_equal_folded(list->entries[i].name, name)) {
             return &list->entries[i];
         }
     }

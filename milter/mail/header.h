@@ -28,9 +28,10 @@ enum { HEADER_LIST_BYTES = 1 << 20, HEADER_LIST_COUNT = 10000 };
 void header_add(struct header_list *list, struct arena *arena, const char *name,
                 const char *value);
 
-/* The nth (from 1) header of that name, case ignored; NULL when there is none. */
-const struct header *header_find(const struct header_list *list, const char *name,
-                                 size_t nth);
+/* The next header of that name behind one of the list (NULL: the first of all), case
+ * ignored; NULL when there is none. */
+const struct header *header_next(const struct header_list *list, const char *name,
+                                 const struct header *before);
 
 /* A name that may stand in a header: RFC 5322 2.2, at most 76 bytes. */
 bool header_name_is_valid(const char *name);

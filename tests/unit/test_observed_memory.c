@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What observations may take, and that no mail is refused for them. */
+/* What observations and records may take, and that no mail is refused for them. */
 #include "rule_fixture.h"
+
+#include "record/record.h"
+
+#include <time.h>
 
 enum { MIB = 1 << 20 };
 
@@ -98,11 +102,43 @@ static void test_mail_is_taken(void **unused)
     fixture_end(&fixture);
 }
 
+static double cpu_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/* A record may be made while libmilter lets nobody else work: at the end of a connection.
+ */
+static void test_many_headers(void **unused)
+{
+    (void)unused;
+    struct fixture fixture;
+    struct record record;
+    fixture_begin(&fixture,
+                  "return { name = 'probe', headers = function(session, message)\n"
+                  "local x = message:header('Received') end }\n");
+    fixture_open(&fixture);
+    fixture_mail(&fixture, "<a@x.example>");
+    for (int i = 0; i < 10000; i++) {
+        transaction_header(fixture.transaction, "Received", "by x");
+    }
+    transaction_end_of_headers(fixture.transaction, NULL);
+    double before_ms = cpu_ms();
+    transaction_describe(fixture.transaction, &record);
+    assert_in_range(cpu_ms() - before_ms, 0, 500);
+    assert_int_equal(record.header_count, 1);
+    assert_int_equal(record.headers[0].count, 10000);
+    fixture_end(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_rule),
         cmocka_unit_test(test_mail_is_taken),
+        cmocka_unit_test(test_many_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
