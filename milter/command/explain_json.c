@@ -10,14 +10,29 @@
 
 static json_t *value_json(const struct value *value);
 
+/* The key of an entry, as a rule would write it. */
+static const char *key_text(const struct value *key, char *text, size_t size)
+{
+    if (key->type == VALUE_TEXT) {
+        return key->text.bytes;
+    }
+    if (key->type == VALUE_INTEGER) {
+        snprintf(text, size, "%" PRId64, key->integer);
+    } else if (key->type == VALUE_NUMBER) {
+        snprintf(text, size, "%.17g", key->number);
+    } else {
+        snprintf(text, size, "%s", key->boolean ? "true" : "false");
+    }
+    return text;
+}
+
 static json_t *table_json(const struct value *table)
 {
     json_t *object = json_object();
     for (size_t i = 0; i < table->table.count; i++) {
         const struct value_entry *entry = &table->table.entries[i];
-        char number[24];
-        snprintf(number, sizeof number, "%" PRId64, entry->key.integer);
-        const char *key = entry->key.type == VALUE_TEXT ? entry->key.text.bytes : number;
+        char text[40];
+        const char *key = key_text(&entry->key, text, sizeof text);
         json_object_set_new(object, key, value_json(&entry->value));
     }
     return object;

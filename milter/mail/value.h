@@ -43,7 +43,7 @@ struct value {
     };
 };
 
-/* Keys are texts or integers. */
+/* Keys of notes are texts or integers, those within a value numbers and booleans too. */
 struct value_entry {
     struct value key;
     struct value value;

@@ -116,12 +116,19 @@ static void put_real(struct emitter *emitter, double number)
 
 static void put_value(struct emitter *emitter, const struct value *value);
 
-/* The key of an entry, with its colon. */
+/* The key of an entry, with its colon. Rules may keep tables with other keys than texts and
+ * whole numbers. */
 static void put_entry_key(struct emitter *emitter, const struct value *key)
 {
-    put_key(emitter, NULL); /* only the comma */
+    static const char sign[] = "\"\\\\#"; /* no text begins so */
+    put_key(emitter, NULL);               /* only the comma */
     if (key->type == VALUE_INTEGER) {
-        buffer_append_format(emitter->buffer, "\"\\\\#%" PRId64 "\"", key->integer);
+        buffer_append_format(emitter->buffer, "%s%" PRId64 "\"", sign, key->integer);
+    } else if (key->type == VALUE_NUMBER) {
+        buffer_append_format(emitter->buffer, "%s%.17g\"", sign, key->number);
+    } else if (key->type == VALUE_BOOL) {
+        buffer_append_format(emitter->buffer, "%s%s\"", sign,
+                             key->boolean ? "true" : "false");
     } else {
         put_bytes(emitter, key->text.bytes, key->text.length);
     }

@@ -69,15 +69,25 @@ static bool read_array(struct arena *arena, json_t *json, int depth, struct valu
     return true;
 }
 
-/* `\#5` is the integer 5. */
+/* `\#5` is the integer 5, `\#0.5` a number, `\#true` a boolean. */
 static bool read_key(struct arena *arena, const char *text, struct value *key)
 {
     if (text[0] != '\\' || text[1] != '#') {
         return read_bytes(arena, text, key);
     }
+    text += 2;
+    bool is_true = strcmp(text, "true") == 0;
+    if (is_true || strcmp(text, "false") == 0) {
+        *key = (struct value){.type = VALUE_BOOL, .boolean = is_true};
+        return true;
+    }
     char *end;
-    *key = (struct value){.type = VALUE_INTEGER, .integer = strtoll(text + 2, &end, 10)};
-    return end != text + 2 && *end == '\0';
+    *key = (struct value){.type = VALUE_INTEGER, .integer = strtoll(text, &end, 10)};
+    if (*end != '\0') {
+        *key = (struct value){.type = VALUE_NUMBER, .number = strtod(text, &end)};
+    }
+    return end != text && *end == '\0' &&
+           !(key->type == VALUE_NUMBER && isnan(key->number)); /* which no key is */
 }
 
 /* {"\\number": "nan"} */

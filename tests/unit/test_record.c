@@ -62,7 +62,16 @@ static void test_values_survive(void **unused)
         {BYTES("\\#5"), BYTES("text too")}, {BYTES("a\0b"), BYTES("NUL")},
         {BYTES("\\number"), BYTES("nan")},  {BYTES("\xff"), BYTES("byte")},
     };
+    const struct value_entry odd[] = {
+        {{.type = VALUE_BOOL, .boolean = true}, BYTES("boolean")},
+        {BYTES("true"), BYTES("text")},
+        {{.type = VALUE_BOOL, .boolean = false}, BYTES("boolean")},
+        {NUMBER(0.1), BYTES("number")},
+        {NUMBER(1e300), BYTES("number")},
+        {NUMBER(-INFINITY), BYTES("number")},
+    };
     const struct value_entry nested[] = {
+        {BYTES("odd"), table_of(arena, odd, 6)},
         {BYTES("inner"), table_of(arena, named, 6)},
         {BYTES("list"), table_of(arena, list, 3)},
         {BYTES("holes"), table_of(arena, holes, 2)},
@@ -85,7 +94,7 @@ static void test_values_survive(void **unused)
         BYTES("\\"),
         BYTES("\\x41"),
         BYTES("\xff\xc3\xa9\xc3\"\n\x7f\xc2\x85\xed\xa0\x80"),
-        table_of(arena, nested, 4),
+        table_of(arena, nested, 5),
         {.type = VALUE_NIL},
     };
     size_t count = sizeof values / sizeof values[0];
