@@ -36,10 +36,10 @@ struct journal {
     int64_t lost;      /* since it was said last */
 };
 
-static void lose(struct journal *journal, int64_t count, const char *reason)
+/* Counted already. */
+static void warn(struct journal *journal, int64_t count, const char *reason)
 {
     int64_t now_ms = clock_monotonic_ms();
-    counter_add(COUNTER_RECORD_LOST, count);
     journal->lost += count;
     if (now_ms - journal->warned_ms < WARN_MS) {
         return;
@@ -102,7 +102,7 @@ static void *write_lines(void *argument)
     int64_t refused;
     while ((lines = take_lines(journal, &refused)) != NULL) {
         if (refused > 0) {
-            lose(journal, refused, "more records than the disk takes");
+            warn(journal, refused, "more records than the disk takes");
         }
         while (lines != NULL) {
             struct line *line = lines;
@@ -112,7 +112,8 @@ static void *write_lines(void *argument)
                                    &error)) {
                 recover(journal);
             } else {
-                lose(journal, 1, error.text);
+                counter_add(COUNTER_RECORD_LOST, 1);
+                warn(journal, 1, error.text);
             }
             line_free(line);
         }
@@ -190,6 +191,8 @@ void journal_write(struct journal *journal, const struct record *record)
     }
     pthread_mutex_unlock(&journal->lock);
     if (!fits) {
+        /* Here, since the thread may be in a write that does not return. */
+        counter_add(COUNTER_RECORD_LOST, 1);
         line_free(line);
     }
 }

@@ -81,7 +81,7 @@ static bool fits(const struct log_line *line, const char *text)
 }
 
 void decision_log_call(const struct decision *decision, const struct session *session,
-                       const struct message *message, struct arena *scratch)
+                       const struct message *message)
 {
     const struct observation_list *list = &decision->observations;
     struct log_line line;
@@ -98,8 +98,10 @@ void decision_log_call(const struct decision *decision, const struct session *se
         log_number(&line, "not_kept", (int64_t)list->dropped_count);
     }
     int number = 0;
+    struct arena *arena = arena_new();
     for (const struct observation *at = list->first; at != NULL; at = at->next) {
-        const char *text = describe(scratch, at);
+        arena_reset(arena);
+        const char *text = describe(arena, at);
         if (!fits(&line, text)) {
             log_end(&line);
             log_begin(&line, LOG_DEBUG, "rule_call");
@@ -109,5 +111,6 @@ void decision_log_call(const struct decision *decision, const struct session *se
         snprintf(key, sizeof key, "observed.%d", ++number);
         log_text(&line, key, text);
     }
+    arena_free(&arena);
     log_end(&line);
 }

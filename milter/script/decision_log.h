@@ -12,8 +12,8 @@
 void decision_log(const struct decision *decision, const struct session *session,
                   const struct message *message);
 
-/* As many lines as it takes; nothing unless the level is active. Works in scratch. */
+/* As many lines as it takes; nothing unless the level is active. */
 void decision_log_call(const struct decision *decision, const struct session *session,
-                       const struct message *message, struct arena *scratch);
+                       const struct message *message);
 
 #endif

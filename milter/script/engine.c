@@ -269,7 +269,7 @@ static void record(const struct call *call, const struct verdict *verdict,
         decision_log(decision, stage->session, stage->message);
     }
     if (stage->decisions->complete) {
-        decision_log_call(decision, stage->session, stage->message, call->scratch);
+        decision_log_call(decision, stage->session, stage->message);
     }
 }
 

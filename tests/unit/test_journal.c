@@ -255,6 +255,45 @@ static void test_cannot_open(void **unused)
     place_end(&place);
 }
 
+static pthread_mutex_t log_gate = PTHREAD_MUTEX_INITIALIZER;
+
+/* As long as the gate is shut nobody gets further who logs. */
+static void wait_at_gate(const struct log_line *line)
+{
+    (void)line;
+    pthread_mutex_lock(&log_gate);
+    pthread_mutex_unlock(&log_gate);
+}
+
+/* A thread that does not come back, from a disk or from here, keeps nobody from counting.
+ */
+static void test_stuck_thread(void **unused)
+{
+    (void)unused;
+    struct place place;
+    place_begin(&place);
+    open_journal(&place, 1 << 30, 1);
+    unlink(place.path);
+    assert_int_equal(mkdir(place.path, 0700), 0);
+    log_configure(LOG_WARNING, LOG_FORMAT_TEXT);
+    log_capture(wait_at_gate);
+    pthread_mutex_lock(&log_gate);
+    int64_t before = counter_get(COUNTER_RECORD_LOST);
+    size_t enough = 3 * (JOURNAL_QUEUE_BYTES / place.line_bytes);
+    for (size_t i = 0; i < enough; i++) {
+        journal_write(place.journal, place.record);
+    }
+    int64_t lost = counter_get(COUNTER_RECORD_LOST) - before;
+    pthread_mutex_unlock(&log_gate);
+    assert_in_range(lost, enough / 4, enough);
+    assert_true(journal_flush(place.journal, FLUSH_MS));
+    assert_int_equal(counter_get(COUNTER_RECORD_LOST) - before, enough);
+    log_capture(NULL);
+    log_configure(LOG_NONE, LOG_FORMAT_TEXT);
+    rmdir(place.path);
+    place_end(&place);
+}
+
 enum { WRITERS = 4, LINES_EACH = 200 };
 
 static void *write_many(void *argument)
@@ -287,10 +326,11 @@ static void test_threads(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rotation),    cmocka_unit_test(test_larger_than_file),
-        cmocka_unit_test(test_others),      cmocka_unit_test(test_cut_line),
-        cmocka_unit_test(test_full_disk),   cmocka_unit_test(test_in_the_way),
-        cmocka_unit_test(test_cannot_open), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_rotation),     cmocka_unit_test(test_larger_than_file),
+        cmocka_unit_test(test_others),       cmocka_unit_test(test_cut_line),
+        cmocka_unit_test(test_full_disk),    cmocka_unit_test(test_in_the_way),
+        cmocka_unit_test(test_cannot_open),  cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_stuck_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
