@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BACKLOG = 16, CLIENT_MS = 1000, ANSWER_BYTES = 8192 };
+enum { BACKLOG = 16, CLIENT_MS = 1000, PAUSE_MS = 1000, ANSWER_BYTES = 8192 };
 
 static const char prefix[] = "unix:";
 
@@ -97,18 +97,19 @@ static struct control_client *free_client(struct control *control)
 }
 
 /* A client that waits for the outcome has nothing more to say; when all places are taken,
- * further ones wait in the backlog. */
+ * or all descriptors, further ones wait in the backlog. */
 void control_events(const struct control *control, struct pollfd *events)
 {
     bool has_place = false;
+    bool is_paused = clock_monotonic_ms() < control->pause_ms;
     for (int i = 0; i < CONTROL_CLIENTS; i++) {
         const struct control_client *client = &control->clients[i];
         events[i] =
             (struct pollfd){.fd = client->waits ? -1 : client->socket, .events = POLLIN};
         has_place = has_place || client->socket < 0;
     }
-    events[CONTROL_CLIENTS] =
-        (struct pollfd){.fd = has_place ? control->socket : -1, .events = POLLIN};
+    events[CONTROL_CLIENTS] = (struct pollfd){
+        .fd = has_place && !is_paused ? control->socket : -1, .events = POLLIN};
 }
 
 /* A line is far smaller than the socket's buffer, so it goes at once or not at all. */
@@ -165,6 +166,8 @@ static void accept_clients(struct control *control)
     while (control->socket >= 0 && (client = free_client(control)) != NULL) {
         int connection = accept4(control->socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (connection < 0) {
+            bool is_none = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
+            control->pause_ms = is_none ? 0 : clock_monotonic_ms() + PAUSE_MS;
             return;
         }
         *client = (struct control_client){

@@ -26,6 +26,7 @@ struct control_client {
 struct control {
     int socket;       /* -1: there is none */
     const char *path; /* of it */
+    int64_t pause_ms; /* until then nobody is taken in: there are no descriptors */
     struct control_client clients[CONTROL_CLIENTS];
 };
 
