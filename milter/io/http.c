@@ -259,6 +259,7 @@ static void tear_down(void *argument)
 
 static bool start_library(struct error *error)
 {
+    tls_set_up();
     CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
     if (code != CURLE_OK) {
         return error_set(error, ERROR_SYSTEM, "libcurl does not start: %s",

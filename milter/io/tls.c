@@ -262,11 +262,15 @@ static void set_rules(struct tls_peer *peer)
     SSL_CTX_sess_set_new_cb(context, on_session);
 }
 
+/* The first who does decides for all. */
+void tls_set_up(void)
+{
+    OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL);
+}
+
 static SSL_CTX *context_new(struct error *error)
 {
-    /* The program ends by exit() while this thread still runs: OpenSSL must not tear down
-     * then what is in use. */
-    OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL);
+    tls_set_up();
     ERR_clear_error();
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     if (context == NULL) {

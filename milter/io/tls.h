@@ -24,9 +24,11 @@ struct tls_settings {
 struct tls_peer *tls_peer_new(const struct tls_settings *settings, struct error *error);
 void tls_peer_free(struct tls_peer **peer); /* no link is open any more */
 
-/* Whether such a file can be used: CONFIG, with the file and a remedy. For a library that
- * has a TLS of its own with OpenSSL below: the first call also sets OpenSSL up, and must
- * come before the library does. */
+/* Sets OpenSSL up, so that it is not torn down while the program ends and other threads
+ * still run. For a library that has a TLS of its own with OpenSSL below: before it does. */
+void tls_set_up(void);
+
+/* Whether such a file can be used: CONFIG, with the file and a remedy. */
 bool tls_check_trusted(const char *ca, struct error *error);
 
 /* The rest: see stream.h. The socket remains the caller's. Errors are REMOTE. */
