@@ -401,16 +401,20 @@ static void *serve(void *unused)
     return NULL;
 }
 
+/* The thread that serves comes last: when it runs, nothing may be freed any more. */
 bool gateway_start(struct error *error)
 {
     pthread_t thread;
+    if (!pool_watch(gateway.socket, error)) {
+        return false;
+    }
     int result = pthread_create(&thread, NULL, serve, NULL);
     if (result != 0) {
         return error_set(error, ERROR_SYSTEM, "cannot start the serving thread: %s",
                          strerror(result));
     }
     pthread_detach(thread);
-    return pool_watch(gateway.socket, error);
+    return true;
 }
 
 bool gateway_has_failed(void)

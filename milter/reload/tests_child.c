@@ -198,7 +198,7 @@ static bool next_rule(const struct tests_child *tests, size_t *index,
 static enum tests_state watch_child(struct tests_child *tests,
                                     const struct loaded_rule *rule, struct error *error)
 {
-    int status = 0;
+    int status = SIGKILL; /* as long as nobody tells */
     read_output(tests);
     if (clock_monotonic_ms() >= tests->deadline_ms) {
         tests_child_end(tests);
