@@ -24,6 +24,9 @@ struct decision {
     struct observation_list observations;
 };
 
+/* A rule may read thousands of fields: they are found by their hash. */
+enum { DECISION_BUCKETS = 256 };
+
 struct decision_list {
     struct arena *arena;    /* where entries live */
     struct arena *observed; /* where observations live: by themselves, so that they do not
@@ -34,16 +37,21 @@ struct decision_list {
     bool complete;  /* also rules that had no objection, and observations */
     bool is_closed; /* other messages have taken the room for observations */
     struct observation_list observations; /* of the rule that runs */
-    size_t observed_bytes;                /* of all observations */
+    struct observation *alike[DECISION_BUCKETS];
+    size_t observed_bytes; /* of all observations */
 };
 
 /* With the observations since the last one. */
 struct decision *decision_add(struct decision_list *list);
 
 /* What the running rule observed; NULL when the list is not complete or there is no room:
- * then it is counted. */
+ * then it is counted. The arguments live as long as the list's observations. */
 struct observation *decision_observe(struct decision_list *list, enum observation_kind kind,
-                                     const char *name);
+                                     const char *name, const struct value_list *arguments);
+
+/* Has the running rule observed this already? */
+bool decision_has_observed(const struct decision_list *list, enum observation_kind kind,
+                           const char *name, const struct value_list *arguments);
 
 /* There is no room for another observation. */
 bool decision_is_full(const struct decision_list *list);

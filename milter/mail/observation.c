@@ -19,19 +19,6 @@ struct observation *observation_add(struct observation_list *list, struct arena 
     return observation;
 }
 
-const struct observation *observation_find(const struct observation_list *list,
-                                           enum observation_kind kind, const char *name,
-                                           const struct value_list *arguments)
-{
-    for (const struct observation *at = list->first; at != NULL; at = at->next) {
-        if (at->kind == kind && strcmp(at->name, name) == 0 &&
-            value_list_equal(&at->arguments, arguments)) {
-            return at;
-        }
-    }
-    return NULL;
-}
-
 const char *observation_kind_name(enum observation_kind kind)
 {
     switch (kind) {

@@ -22,7 +22,8 @@ enum observation_kind {
 
 /* The same thing read twice by one rule is kept once, as it was first. */
 struct observation {
-    struct observation *next; /* in the order in which they began; NULL: the last */
+    struct observation *next;  /* in the order in which they began; NULL: the last */
+    struct observation *alike; /* with the same hash; belongs to decision.c */
     enum observation_kind kind;
     const char *name;            /* "session.login", "quota.check", "message.notes.x" */
     struct value_list arguments; /* of the call; of a field: the recipient it is of, when
@@ -48,11 +49,6 @@ enum { OBSERVATION_COUNT = 1000, OBSERVATION_BYTES = 8 << 20 };
 /* Zeroed but for the name, which is copied. */
 struct observation *observation_add(struct observation_list *list, struct arena *arena,
                                     enum observation_kind kind, const char *name);
-
-/* The one of that kind, name and arguments, or NULL. */
-const struct observation *observation_find(const struct observation_list *list,
-                                           enum observation_kind kind, const char *name,
-                                           const struct value_list *arguments);
 
 /* "input", "answer", "note", "edit" */
 const char *observation_kind_name(enum observation_kind kind);

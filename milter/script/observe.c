@@ -104,9 +104,9 @@ static int replay_push(lua_State *L, const struct value_list *results)
 static struct observation *begin(struct decision_list *decisions, const char *name,
                                  const struct value_list *arguments, bool is_cut)
 {
-    struct observation *observation = decision_observe(decisions, OBSERVATION_ANSWER, name);
+    struct observation *observation =
+        decision_observe(decisions, OBSERVATION_ANSWER, name, arguments);
     if (observation != NULL) {
-        observation->arguments = *arguments;
         observation->is_cut = is_cut;
         clock_gettime(CLOCK_MONOTONIC, &observation->begin);
     }
@@ -223,13 +223,11 @@ static int call_method(lua_State *L)
     if (of != NULL) {
         arguments = prepend_recipient(&arguments, of, arena);
     }
-    bool is_known =
-        kind == OBSERVATION_INPUT &&
-        observation_find(&decisions->observations, kind, name, &arguments) != NULL;
+    bool is_known = kind == OBSERVATION_INPUT &&
+                    decision_has_observed(decisions, kind, name, &arguments);
     struct observation *observation =
-        is_known ? NULL : decision_observe(decisions, kind, name);
+        is_known ? NULL : decision_observe(decisions, kind, name, &arguments);
     if (observation != NULL) {
-        observation->arguments = arguments;
         observation->is_cut = is_cut;
     }
     account(decisions, used);
@@ -267,16 +265,18 @@ void observe_field(lua_State *L, enum observation_kind kind, const char *owner,
     of = other_recipient(call, of);
     struct value recipient = recipient_value(of);
     struct value_list arguments = {.values = &recipient, .count = of != NULL ? 1 : 0};
-    bool is_known =
-        kind == OBSERVATION_INPUT &&
-        observation_find(&decisions->observations, kind, name, &arguments) != NULL;
-    size_t used = arena_used(decisions->observed);
-    struct observation *observation =
-        is_known ? NULL : decision_observe(decisions, kind, name);
-    if (observation != NULL) {
-        struct arena *arena = decisions->observed;
+    if (kind == OBSERVATION_INPUT &&
+        decision_has_observed(decisions, kind, name, &arguments)) {
+        return;
+    }
+    struct arena *arena = decisions->observed;
+    size_t used = arena_used(arena);
+    if (of != NULL && !decision_is_full(decisions)) {
         const struct value_list none = {0};
-        observation->arguments = of != NULL ? prepend_recipient(&none, of, arena) : none;
+        arguments = prepend_recipient(&none, of, arena);
+    }
+    struct observation *observation = decision_observe(decisions, kind, name, &arguments);
+    if (observation != NULL) {
         observation->results =
             values_describe(L, lua_gettop(L), 1, arena, &observation->is_cut);
         observation->returned = true;

@@ -113,26 +113,27 @@ static void test_decisions(void **unused)
 {
     (void)unused;
     struct arena *observed = arena_new();
+    const struct value_list none = {0};
     struct decision_list list = {.arena = arena_new(), .observed = observed};
-    assert_null(decision_observe(&list, OBSERVATION_INPUT, "x"));
+    assert_null(decision_observe(&list, OBSERVATION_INPUT, "x", &none));
     assert_int_equal(decision_add(&list)->observations.count, 0);
     list.complete = true;
-    assert_non_null(decision_observe(&list, OBSERVATION_INPUT, "x"));
-    assert_non_null(decision_observe(&list, OBSERVATION_NOTE, "y"));
-    const struct value_list none = {0};
+    assert_non_null(decision_observe(&list, OBSERVATION_INPUT, "x", &none));
+    assert_non_null(decision_observe(&list, OBSERVATION_NOTE, "y", &none));
     const struct value_list some = {.values = entry_texts, .count = 1};
-    assert_non_null(observation_find(&list.observations, OBSERVATION_NOTE, "y", &none));
-    assert_null(observation_find(&list.observations, OBSERVATION_NOTE, "y", &some));
-    assert_null(observation_find(&list.observations, OBSERVATION_NOTE, "x", &none));
+    assert_true(decision_has_observed(&list, OBSERVATION_NOTE, "y", &none));
+    assert_false(decision_has_observed(&list, OBSERVATION_NOTE, "y", &some));
+    assert_false(decision_has_observed(&list, OBSERVATION_NOTE, "x", &none));
     const struct decision *decision = decision_add(&list);
     assert_int_equal(decision->observations.count, 2);
+    assert_false(decision_has_observed(&list, OBSERVATION_NOTE, "y", &none));
     assert_string_equal(decision->observations.first->next->name, "y");
     list.observed_bytes = OBSERVATION_BYTES;
-    assert_null(decision_observe(&list, OBSERVATION_INPUT, "x"));
+    assert_null(decision_observe(&list, OBSERVATION_INPUT, "x", &none));
     assert_int_equal(decision_add(&list)->observations.dropped_count, 1);
     list.observed_bytes = 0;
     list.is_closed = true;
-    assert_null(decision_observe(&list, OBSERVATION_INPUT, "x"));
+    assert_null(decision_observe(&list, OBSERVATION_INPUT, "x", &none));
     arena_free(&list.arena);
     arena_free(&observed);
 }

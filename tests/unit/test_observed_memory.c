@@ -133,12 +133,29 @@ static void test_many_headers(void **unused)
     fixture_end(&fixture);
 }
 
+/* What was read before is not looked for among all that was. */
+static void test_many_reads(void **unused)
+{
+    (void)unused;
+    struct fixture fixture;
+    begin(&fixture, "for i = 1, 990 do local x = message.notes['a' .. i] end\n"
+                    "for i = 1, 400000 do local x = session.ip end");
+    fixture_open(&fixture);
+    fixture_mail(&fixture, "<a@x.example>");
+    fixture_rcpt(&fixture, "<bob@example.com>");
+    double before_ms = cpu_ms();
+    assert_int_equal(fixture_rcpt(&fixture, "<alice@example.com>").code, 0);
+    assert_in_range(cpu_ms() - before_ms, 0, 3000);
+    fixture_end(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_rule),
         cmocka_unit_test(test_mail_is_taken),
         cmocka_unit_test(test_many_headers),
+        cmocka_unit_test(test_many_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
