@@ -433,6 +433,13 @@ class Tables(Case):
         result = self.place.foregate("test", "seen_test.lua")
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
+    def test_errors_are_those_of_the_source(self):
+        source = "".join(path.read_text() for folder, kind in (("milter/script", "*.c"), ("milter/mail", "*.c"), ("lua", "*.lua"))
+                         for path in (SOURCE / folder).glob(kind))
+        told = [span for _, _, rows in tables("Error") for _, (names, *_) in rows for span in code_spans(names)]
+        self.assertGreater(len(told), 10)
+        self.assertEqual([text for text in told if text not in source], [])
+
     def test_handlers(self):
         """The handlers that are told are those a rule may have, with as many arguments."""
         told = {}
