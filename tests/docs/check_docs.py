@@ -20,10 +20,11 @@ PROGRAM = str(Path(os.environ.get("FOREGATE") or SOURCE / "build/dev/foregate").
 LIMIT = 60
 
 sys.path.insert(0, str(SOURCE / "tests/milter"))
+from driver import Milter  # noqa: E402
 from fake_dns import FakeDns  # noqa: E402
 from fake_http import FakeHttp, Reply  # noqa: E402
 from fake_quota import FULL, FakeQuota, NoSizeAbove  # noqa: E402
-from program import Program  # noqa: E402
+from program import Program, wait_until  # noqa: E402
 
 SHIPPED = "subaddress alias recipient quota spoof"
 ROOT_NAMES = ("milter", "lua", "rules", "tests", "deploy", ".ci")
@@ -148,6 +149,32 @@ class Workplace:
         # Not the file of this machine.
         self.config = self.folder / "foregate.conf"
         self.config.write_text("")
+        self.record()
+
+    def record(self):
+        """The file `record` in the folder of the consoles: two messages, as `run` records them."""
+        address = f"unix:{self.folder / 'milter'}"
+
+        def answers():
+            try:
+                Milter(address).quit()
+                return True
+            except OSError:
+                return False
+
+        gateway = subprocess.Popen(
+            [PROGRAM, "-c", str(self.config), "-o", f"listen={address}", "-o", "rules=alias recipient quota",
+             "-o", f"record={self.play}/record", "-o", "control=", "run"],
+            stderr=subprocess.DEVNULL, env=self.environment)
+        try:
+            wait_until(answers, LIMIT, "a gateway to record")
+            session = Milter(address).open()
+            for recipient in ("<alice+shop@example.com>", "<bob@example.com>"):
+                session.transaction([recipient], sender="<a@ext.test>")
+            session.quit()
+        finally:
+            gateway.terminate()
+            gateway.wait(LIMIT)
 
     def run(self, *command, without=(), rules=None):
         """rules: those of the manuals that are there, when not all."""
