@@ -35,6 +35,9 @@ static void fields_log(lua_State *L, struct log_line *line, int index)
                       lua_type(L, -2) == LUA_TSTRING && name_is_valid(lua_tostring(L, -2)),
                       index, "the name of a field is a word of letters, digits and _");
         luaL_argcheck(L, ++count <= FIELD_COUNT, index, "too many fields");
+        int type = lua_type(L, -1);
+        luaL_argcheck(L, type != LUA_TTABLE && type != LUA_TFUNCTION, index,
+                      "the value of a field is a text, a number or a boolean");
         size_t length;
         const char *name = lua_tostring(L, -2);
         const char *text = luaL_tolstring(L, -1, &length);

@@ -37,11 +37,26 @@ static char *find_file(const char *folders, const char *name)
     return found;
 }
 
+/* What editors and habit put before the first line, and of which Lua would only say that it
+ * is no symbol. */
+static bool check_beginning(const char *text, struct error *error)
+{
+    if (strncmp(text, "\xef\xbb\xbf", 3) == 0) {
+        return error_set(error, ERROR_CONFIG,
+                         "there is a byte order mark before the first line; save the file "
+                         "as UTF-8 without BOM");
+    }
+    return text[0] != '#' || error_set(error, ERROR_CONFIG,
+                                       "line 1 begins with #, which is no comment in Lua; "
+                                       "write --, or remove the line");
+}
+
 static bool read_source(struct rule *rule, struct error *error)
 {
     struct arena *arena = arena_new();
     const char *text = file_read_text(arena, rule->file, error);
-    if (text == NULL) {
+    bool ok = text != NULL && check_beginning(text, error);
+    if (!ok) {
         error_wrap(error, "%s", rule->file);
     }
     rule->source = strdup(text != NULL ? text : "");
@@ -49,7 +64,7 @@ static bool read_source(struct rule *rule, struct error *error)
         abort();
     }
     arena_free(&arena);
-    return text != NULL;
+    return ok;
 }
 
 bool ruleset_add(struct ruleset *ruleset, const char *name, const char *folders,
@@ -134,6 +149,15 @@ void ruleset_deinit(struct ruleset *ruleset)
     *ruleset = (struct ruleset){0};
 }
 
+/* Lua names the file of most errors; not when memory or its stack is used up, nor of one
+ * that the file raises itself. */
+static void name_file(const struct rule *rule, struct error *error)
+{
+    if (strstr(error->text, ".lua:") == NULL) {
+        error_wrap(error, "%s", rule->file);
+    }
+}
+
 bool ruleset_load(const struct ruleset *ruleset, struct state *state, struct error *error)
 {
     lua_State *L = state->L;
@@ -146,6 +170,7 @@ bool ruleset_load(const struct ruleset *ruleset, struct state *state, struct err
     }
     for (size_t i = 0; i < ruleset->count; i++) {
         if (!state_load_rule(state, &ruleset->rules[i], error)) {
+            name_file(&ruleset->rules[i], error);
             return error_wrap(error, "rule %s", ruleset->rules[i].name);
         }
         state->manifest_refs[i] = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -210,8 +235,9 @@ static bool declare_common(const struct rule *rule, struct config *config,
             .help = "this rule only: what its failure means; without it, on_error counts",
         },
     };
-    return config_declare(config, &options[0], error) &&
-           config_declare(config, &options[1], error);
+    return (config_declare(config, &options[0], error) &&
+            config_declare(config, &options[1], error)) ||
+           error_wrap(error, "%s", rule->file);
 }
 
 bool ruleset_declare(const struct ruleset *ruleset, struct state *state,
