@@ -173,8 +173,10 @@ static int compare(struct config *config, struct comparing *comparing, int argc,
         return options_fail("compare", &error);
     }
     const struct compare_totals *totals = &comparing->totals;
-    if (!compare_print_totals(comparing->arena, totals, comparing->json) ||
-        totals->transactions == 0) {
+    if (!compare_print_totals(comparing->arena, totals, comparing->json)) {
+        return options_unwritten("compare");
+    }
+    if (totals->transactions == 0) {
         return STATUS_FAILED;
     }
     return totals->changed > 0 ? STATUS_FINDING : STATUS_OK;

@@ -240,7 +240,7 @@ static int explain(struct config *config, struct arena *arena,
     int status = explanation_is_clean(&explanation) ? STATUS_OK : STATUS_FINDING;
     transaction_free(&transaction);
     parts_stop(&parts);
-    return printed ? status : STATUS_FAILED;
+    return printed ? status : options_unwritten("explain");
 }
 
 int command_explain(struct config *config, int argc, char **argv)

@@ -5,12 +5,13 @@
 #include "directory/file.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <lauxlib.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 enum { RULES = 64, OPTION_NAME_BYTES = 128 };
 
@@ -20,19 +21,39 @@ static bool name_is_valid(const char *name)
     return length > 0 && length < RULE_NAME_BYTES && name[length] == '\0';
 }
 
-static char *find_file(const char *folders, const char *name)
+/* NULL: there is none, or error says why that cannot be told: a rule of a folder that
+ * cannot be entered may be meant to win. */
+static char *find_file(const char *folders, const char *name, struct error *error)
 {
     char *found = NULL;
+    const char *all_folders = folders;
     const char *folder;
     size_t folder_length;
     while (text_next_word(&folders, &folder, &folder_length)) {
         char path[PATH_MAX];
         int length =
             snprintf(path, sizeof path, "%.*s/%s.lua", (int)folder_length, folder, name);
-        if (length > 0 && (size_t)length < sizeof path && access(path, F_OK) == 0) {
+        if (length < 0 || (size_t)length >= sizeof path) {
+            continue;
+        }
+        struct stat status; /* of a link, also one that leads nowhere */
+        if (lstat(path, &status) == 0) {
             free(found);
             found = strdup(path);
+        } else if (errno != ENOENT && errno != ENOTDIR) {
+            error_set(error, ERROR_CONFIG,
+                      "%s: cannot tell whether it is there: %s; let Foregate's user into "
+                      "the folder",
+                      path, strerror(errno));
+            free(found);
+            return NULL;
         }
+    }
+    if (found == NULL) {
+        error_set(error, ERROR_CONFIG,
+                  "rules: there is no %s.lua in rules.path (%s): correct the name, or put "
+                  "the file there",
+                  name, all_folders);
     }
     return found;
 }
@@ -86,13 +107,9 @@ bool ruleset_add(struct ruleset *ruleset, const char *name, const char *folders,
     }
     struct rule *rule = &ruleset->rules[ruleset->count];
     memcpy(rule->name, name, strlen(name) + 1); /* fits: name_is_valid */
-    rule->file = find_file(folders, name);
+    rule->file = find_file(folders, name, error);
     if (rule->file == NULL) {
-        return error_set(
-            error, ERROR_CONFIG,
-            "rules: there is no %s.lua in rules.path (%s): correct the name, or put "
-            "the file there",
-            name, folders);
+        return false;
     }
     ruleset->count++;
     return read_source(rule, error);

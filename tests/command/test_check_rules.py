@@ -151,6 +151,18 @@ class Files(RuleCase):
         self.assertEqual((finding["code"], finding["severity"], finding["file"]),
                          ("rule-not-run", "warning", str(self.rules / "unused.lua")))
 
+    def test_a_link_that_leads_nowhere_is_not_passed_over(self):
+        path = self.rules / "subaddress.lua"
+        path.symlink_to(self.folder / "gone.lua")
+        (finding,) = self.check("subaddress", folders=f"{SOURCE / 'rules'} {self.rules}", status=1)
+        self.assertEqual((finding["code"], finding["file"]), ("rule", str(path)))
+        self.assertIn("does not exist", finding["message"])
+
+    def test_a_folder_that_cannot_be_looked_into(self):
+        (self.folder / "loop").symlink_to("loop")  # as for a user without permission, whoever runs the tests
+        (finding,) = self.check("subaddress", folders=f"{SOURCE / 'rules'} {self.folder / 'loop'}", status=1)
+        self.assertIn("cannot tell whether it is there", finding["message"])
+
     def test_a_file_in_place_of_a_shipped_one(self):
         text = (SOURCE / "rules/subaddress.lua").read_text()
         folders = f"{SOURCE / 'rules'} {self.rules}"

@@ -122,9 +122,10 @@ class Usage(CommandCase):
     def test_output_that_cannot_be_written_is_status_2(self):
         with open("/dev/full", "wb") as full:
             for arguments in (["resolve", "alice@example.com"], ["resolve", "--json", "alice@example.com"],
-                              ["check"], ["config"], ["config", "--json"]):
+                              ["check"], ["config"], ["config", "--json"], ["explain", "--json"]):
                 with self.subTest(arguments=arguments):
                     self.foregate(*arguments, status=2, stdout=full)
+                    self.assertIn("cannot write", self.last_errors)
 
     def test_signals_end_a_command(self):
         """Only `run` blocks them for good."""
