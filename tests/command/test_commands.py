@@ -110,6 +110,8 @@ class Usage(CommandCase):
             (["config", "--json", "--sample"], "exclude each other"),
             (["config", "no.option"], "there is no option no.option"),
             (["resolve"], "no address given"),
+            (["explain", "--client-ip", "client.example"], "--client-ip takes an IP address"),
+            (["explain", "--client-ip", "10.0.0.0/8"], "--client-ip takes an IP address"),
             (["resolve", "--josn", "a@b"], "unknown option --josn"),
         ]
         for arguments, reason in cases:
