@@ -35,11 +35,13 @@ static void fields_log(lua_State *L, struct log_line *line, int index)
                       lua_type(L, -2) == LUA_TSTRING && name_is_valid(lua_tostring(L, -2)),
                       index, "the name of a field is a word of letters, digits and _");
         luaL_argcheck(L, ++count <= FIELD_COUNT, index, "too many fields");
-        int type = lua_type(L, -1);
-        luaL_argcheck(L, type != LUA_TTABLE && type != LUA_TFUNCTION, index,
-                      "the value of a field is a text, a number or a boolean");
         size_t length;
         const char *name = lua_tostring(L, -2);
+        if (lua_type(L, -1) == LUA_TTABLE || lua_type(L, -1) == LUA_TFUNCTION) {
+            /* Lua would show where it lies in memory. */
+            lua_pushfstring(L, "(a %s)", luaL_typename(L, -1));
+            lua_replace(L, -2);
+        }
         const char *text = luaL_tolstring(L, -1, &length);
         log_bytes(line, name, text, length);
         lua_pop(L, 1);

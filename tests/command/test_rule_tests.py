@@ -358,6 +358,15 @@ class RuleTests(unittest.TestCase):
                 self.assertTrue(part.startswith(f"not ok {2 * number + 1} - it\n{where}"), part)
                 self.assertIn(where + want.replace("FILE", names[number]), part)
 
+    def test_what_is_no_value_of_a_log_field_shows_its_kind(self):
+        self.write("one_test.lua", """test("it", function(t)
+            t.rule("r", "return { name = 'r', mail = function(_, m) log.info('x', { a = {}, b = reject, c = m.sender }) end }")
+            t.options{ rules = "r" }
+            t.session{}:mail("a@b.example")
+            t.logged{ text = "x", a = "(a table)", b = "(a function)", c = "<a@b.example>" }
+        end)""")
+        self.run_program("one_test.lua")
+
     def test_a_failure_shows_the_log(self):
         self.write("one_test.lua", """test("it", function(t)
             t.volume{ accounts = { "alice@example.com" } }
