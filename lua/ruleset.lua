@@ -21,15 +21,16 @@ local function fail(file, ...)
     error(file .. ": " .. string.format(...), 0)
 end
 
-local function initial_text(value)
-    if value == nil then
-        return nil
-    elseif value == true then
-        return "yes"
-    elseif value == false then
-        return "no"
+local PLAIN = { ["nil"] = true, boolean = true, number = true, string = true }
+
+local function initial_text(file, name, value)
+    if not PLAIN[type(value)] then
+        fail(file, "setting %s: the default is a %s: write it as in foregate.conf, a list as \"one two\"",
+            name, type(value))
+    elseif type(value) == "boolean" then
+        return value and "yes" or "no"
     end
-    return tostring(value)
+    return value and tostring(value)
 end
 
 -- { type, default, help, choices = "a b", dms = "NAME" }
@@ -53,7 +54,7 @@ local function setting(file, name, declared)
     if kind == "choice" and type(declared.choices) ~= "string" then
         fail(file, "setting %s: a choice needs choices = \"one two\"", name)
     end
-    return { name = name, type = kind, initial = initial_text(default), help = help,
+    return { name = name, type = kind, initial = initial_text(file, name, default), help = help,
         choices = declared.choices, dms = declared.dms }
 end
 

@@ -6,10 +6,11 @@
 local world, rules, values = ...
 
 local show, differ, expect, sorted_names = values.show, values.differ, values.expect, values.sorted_names
+local need, need_count, need_fields = values.need, values.need_count, values.need_fields
 
 local LUA = "assert error ipairs math next pairs pcall select string table tonumber tostring type utf8 xpcall"
 
-local registered = {}
+local registered, running = {}, false
 
 local function equal(got, want, what)
     expect(got, want, what or "value", 2)
@@ -52,6 +53,10 @@ function verdicts.is(verdict, kind, code, xcode, text)
     if not KINDS[kind] then
         error("there is no verdict " .. tostring(kind), 2)
     end
+    for what, value in pairs{ xcode = xcode, text = text } do
+        need(value, "string", what)
+    end
+    need(code or 0, "number", "code")
     local fits = verdict.kind == kind and (not code or verdict.code == code) and
         (not xcode or verdict.xcode == xcode) and
         (not text or verdict.text and verdict.text:find(text, 1, true))
@@ -71,6 +76,7 @@ function verdicts.plan(verdict, want)
         error("only s:finish{} of a message that gets that far has a plan: the verdict is " ..
             verdict_text(verdict), 2)
     end
+    need(want, "table", "v:plan")
     local got = {}
     for i, edit in ipairs(verdict.edits) do
         got[i] = edit_text(edit)
@@ -94,8 +100,13 @@ local function arguments(address, params)
     if not address:find("^<") and not address:find("^ ") then
         list[1] = "<" .. address .. ">"
     end
+    need(params or {}, "table", "parameters: { SIZE = 1000 }")
     for _, name in ipairs(sorted_names(params or {})) do
-        list[#list + 1] = name .. "=" .. params[name]
+        need(name, "string", "the name of a parameter")
+        if type(params[name]) == "table" then
+            error("the value of " .. name .. " is a text or a number, not " .. show(params[name]), 3)
+        end
+        list[#list + 1] = name .. "=" .. tostring(params[name])
     end
     return list
 end
@@ -109,24 +120,42 @@ end
 
 -- The address gets brackets, unless it begins with one or with a blank.
 function sessions:mail(sender, params)
+    self.has_message = true
     return verdict(self.raw:mail(arguments(sender, params), self.facts))
 end
 
+-- Postfix would answer by itself, and no rule would be asked.
+local function need_message(session)
+    if not session.has_message then
+        error("there is no message: s:mail comes first", 3)
+    end
+end
+
 function sessions:rcpt(recipient, params)
+    need_message(self)
     return verdict(self.raw:rcpt(arguments(recipient, params)))
 end
 
 function sessions:headers(list)
+    need_message(self)
+    need(list, "table", "s:headers")
     self.raw:data()
     for _, header in ipairs(list) do
+        if type(header) ~= "table" or type(header[1]) ~= "string" or type(header[2]) ~= "string" then
+            error('a header is { "Name", "value" }, not ' .. show(header), 2)
+        end
         self.raw:header(header[1], header[2])
     end
     return verdict(self.raw:end_of_headers())
 end
 
+local CONTENT = { headers = "table", body_bytes = "number" }
+
 -- From the end of RCPT on: what a refused header, or the end of message, was answered.
 function sessions:finish(content)
     content = content or {}
+    need_fields(content, CONTENT, "s:finish")
+    need_count(content.body_bytes or 0, "body_bytes")
     local refused = self:headers(content.headers or {})
     if refused.kind ~= "continue" then
         return refused
@@ -134,10 +163,12 @@ function sessions:finish(content)
     if content.body_bytes then
         self.raw:body(content.body_bytes)
     end
+    self.has_message = false
     return verdict(self.raw:finish())
 end
 
 function sessions:forget()
+    self.has_message = false
     self.raw:forget()
 end
 
@@ -152,17 +183,16 @@ function sessions:decisions(rule)
     return list
 end
 
-local FACTS = { ip = true, name = true, listener = true, login = true, login_method = true, port = true,
-    queue_id = true, tls_version = true, tls_cipher = true }
+local FACTS = { ip = "string", name = "string", listener = "string", login = "string", login_method = "string",
+    port = "number", queue_id = "string", tls_version = "string", tls_cipher = "string" }
 
 local function new_session(given)
     local facts = {}
+    need_fields(given or {}, FACTS, "t.session")
     for name, value in pairs(given or {}) do
-        if not FACTS[name] then
-            error("a session has no " .. tostring(name), 3)
-        end
         facts[name] = value
     end
+    need_count(facts.port or 0, "port")
     facts.ip = facts.ip or "192.0.2.1"
     facts.name = facts.name or "[" .. facts.ip .. "]"
     local raw, connected = world.session(facts)
@@ -171,17 +201,21 @@ end
 
 -- The directory
 
+local VOLUME = { accounts = "table", virtual = "string", regexp = "string", quotas = "string", aliases = "string",
+    main = "string", may_send_as = "string" }
 local FILES = { virtual = "postfix-virtual.cf", regexp = "postfix-regexp.cf", quotas = "dovecot-quotas.cf",
     aliases = "postfix-aliases.cf", main = "postfix-main.cf", may_send_as = "may_send_as" }
 
 local function write_volume(content)
+    need_fields(content, VOLUME, "t.volume")
     for name, text in pairs(content) do
         if name == "accounts" then
+            for _, account in ipairs(text) do
+                need(account, "string", "a list of accounts")
+            end
             world.write("postfix-accounts.cf", table.concat(text, "|{PLAIN}x\n") .. "|{PLAIN}x\n")
-        elseif FILES[name] then
-            world.write(FILES[name], text)
         else
-            error("a volume has no " .. tostring(name), 3)
+            world.write(FILES[name], text)
         end
     end
 end
@@ -200,6 +234,7 @@ local function bad_answer(answer, what)
 end
 
 local function set_fault(_, key, answer)
+    need(key, "string", "t.directory")
     local kind, text = split(answer)
     if kind ~= "fails" then
         bad_answer(answer, '"fails: reason"')
@@ -213,6 +248,7 @@ local FULL <const> = "552 5.2.2 Mailbox is full"
 local QUOTA = { fits = true, over = true, fails = true, silent = true }
 
 local function set_quota(_, mailbox, answer)
+    need(mailbox, "string", "t.quota")
     if math.type(answer) == "integer" then
         world.quota(mailbox, "room", FULL, answer)
         return
@@ -225,6 +261,7 @@ local function set_quota(_, mailbox, answer)
 end
 
 local function asked(want)
+    need(want, "table", "t.asked")
     local got = {}
     for i, question in ipairs(world.asked()) do
         got[i] = question.mailbox .. " " .. question.bytes
@@ -250,6 +287,7 @@ local function dns_answers(kind)
 end
 
 local function dns_asked(want)
+    need(want, "table", "t.dns.asked")
     local got = world.dns_asked()
     table.sort(got)
     table.sort(want)
@@ -264,15 +302,15 @@ local function new_dns()
     return dns
 end
 
-local HTTP_FIELDS = { status = true, body = true, headers = true }
+local HTTP_FIELDS = { status = "number", body = "string", headers = "table" }
 
 local function set_http(_, url, answer)
-    if type(answer) == "table" then
-        for name in pairs(answer) do
-            if not HTTP_FIELDS[name] then
-                error("an answer has no " .. tostring(name) .. ": it has status, body, headers", 3)
-            end
-        end
+    need(url, "string", "t.http")
+    local method, rest = url:match("^(%S+) (.*)$")
+    if not (rest or url):find("^https?://") or method and not method:find("^%u+$") then
+        error(show(url) .. " is no request: write \"https://host.test/path\", or a method in front of it", 2)
+    elseif type(answer) == "table" then
+        need_fields(answer, HTTP_FIELDS, "an answer")
         world.http(url, "answer", answer)
         return
     end
@@ -284,6 +322,7 @@ local function set_http(_, url, answer)
 end
 
 local function http_asked(want)
+    need(want, "table", "t.http.asked")
     local got = {}
     for i, request in ipairs(world.http_asked()) do
         got[i] = request.method .. " " .. request.url
@@ -344,6 +383,8 @@ end
 
 -- At least one line has these fields; with a count, so many. Returns the last one.
 local function logged(want, count)
+    need(want, "table", "t.logged")
+    need_count(count or 0, "the count of t.logged")
     local found, last = 0, nil
     for _, line in ipairs(log_lines()) do
         if line_fits(line, want) then
@@ -357,6 +398,7 @@ local function logged(want, count)
 end
 
 local function counted(want)
+    need(want, "table", "t.counted")
     local counters = world.counters()
     for _, name in ipairs(sorted_names(want)) do
         if not counters[name] then
@@ -369,10 +411,15 @@ end
 -- A test
 
 local function set_options(content)
+    need(content, "table", "t.options")
     for _, name in ipairs(sorted_names(content)) do
         local value = content[name]
         if type(value) == "boolean" then
             value = value and "yes" or "no"
+        end
+        need(name, "string", "t.options")
+        if type(value) ~= "string" and type(value) ~= "number" then
+            error("option " .. name .. ": write a text, as in foregate.conf, not " .. show(value), 2)
         end
         world.set(name, tostring(value))
     end
@@ -391,6 +438,7 @@ local function closed(name, content)
 end
 
 local function new_test()
+    running = true
     world.set("states", "1")
     return closed("t", {
         volume = write_volume,
@@ -412,6 +460,8 @@ end
 local function test(name, body)
     if type(name) ~= "string" or type(body) ~= "function" then
         error('write test("name", function(t) ... end)', 2)
+    elseif running then
+        error("a test within a test never runs: write them one after the other", 2)
     end
     registered[#registered + 1] = { name = name, body = body }
 end

@@ -57,6 +57,36 @@ local function sorted_names(content)
     return names
 end
 
+-- What a function of a test is given. Nothing is taken in silence: a test that says something else than it
+-- means may pass.
+local function type_name(kind)
+    return kind == "string" and "text" or kind
+end
+
+local function need(value, kind, what)
+    if type(value) ~= kind then
+        error(what .. " takes a " .. type_name(kind) .. ", not " .. show(value), 3)
+    end
+end
+
+local function need_count(value, what)
+    if math.type(value) ~= "integer" or value < 0 then
+        error(what .. " takes a whole number from 0 on, not " .. show(value), 3)
+    end
+end
+
+-- known: { name = type of its value }
+local function need_fields(content, known, what)
+    need(content, "table", what)
+    for name, value in pairs(content) do
+        if not known[name] then
+            error(what .. " has no " .. tostring(name) .. ": it has " .. table.concat(sorted_names(known), ", "), 3)
+        elseif type(value) ~= known[name] then
+            error(what .. ": " .. name .. " is a " .. type_name(known[name]) .. ", not " .. show(value), 3)
+        end
+    end
+end
+
 -- Days since the epoch, of the proleptic Gregorian calendar.
 local function days_of(year, month, day)
     if month <= 2 then
@@ -120,5 +150,5 @@ local function parse_line(line)
     return fields
 end
 
-return { show = show, differ = differ, expect = expect, sorted_names = sorted_names, seconds_of = seconds_of,
-    parse_line = parse_line }
+return { show = show, differ = differ, expect = expect, sorted_names = sorted_names, need = need,
+    need_count = need_count, need_fields = need_fields, seconds_of = seconds_of, parse_line = parse_line }

@@ -20,7 +20,7 @@ static const char help[] =
     "\n"
     "  run       the gateway, in the foreground; SIGTERM stops it, SIGUSR1 reloads\n"
     "  reload    makes a running gateway load rules, configuration and directory again\n"
-    "  check     what is wrong with configuration and directory\n"
+    "  check     what is wrong with configuration, rules and directory\n"
     "  resolve   where mail for an address goes\n"
     "  explain   one SMTP transaction, dry: what each rule decides, and why\n"
     "  compare   recorded mail through two sets of rules: what would be different\n"

@@ -67,10 +67,18 @@ local function check_index(file, node)
     end
 end
 
+-- A table that comes from us: unlike one of the file, it has no functions.
+local LISTS = { table = true, recipients = true }
+local OURS = { call = true, method = true, index = true }
+
 local function check_method(file, node)
     local object = kind(file, node.object)
     local fields = api.FIELDS[object]
-    if object == "text" and file.globals.string[node.name] == nil then
+    if LISTS[object] and OURS[lint.rule.follow(node.object).tag] then
+        add(file, "unknown-member", node.line, "a table has no method " .. node.name .. ": the rule fails here",
+            file.globals.string[node.name] and "take a text out of it: table[1]:" .. node.name .. "(...)" or
+            "see lua/README.md for what this table holds")
+    elseif object == "text" and file.globals.string[node.name] == nil then
         add(file, "unknown-member", node.line,
             "a text has no method " .. node.name .. ": the rule fails here",
             suggest(node.name, file.globals.string, "see string in lua/README.md"))

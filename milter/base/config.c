@@ -208,7 +208,8 @@ static bool check_declaration(const struct config *config, const struct entry *e
     for (size_t i = 0; i < config->entries.count; i++) {
         const struct entry *other = config->entries.items[i];
         if (strcmp(other->variable, entry->variable) == 0) {
-            return error_set(error, ERROR_CONFIG, "option %s: %s is declared already",
+            return error_set(error, ERROR_CONFIG,
+                             "option %s: %s is declared already; take another name",
                              option->name, other->option.name);
         }
     }

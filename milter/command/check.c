@@ -23,7 +23,7 @@ static const char help[] =
     "\n"
     "Reads configuration, rules and directory (accounts, aliases, quotas) as `run` does, "
     "and\n"
-    "reports what is wrong with them: where, what will happen to mail, what to write "
+    "reports what is wrong with them: where, what will happen to mail, what to write\n"
     "instead. Runs the tests that rules name, and asks the quota service about the first\n"
     "account.\n"
     "\n"
@@ -228,5 +228,5 @@ int command_check(struct config *config, int argc, char **argv)
         snapshot_release(&snapshot);
     }
     arena_free(&arena);
-    return !printed ? STATUS_FAILED : errors ? STATUS_FINDING : STATUS_OK;
+    return !printed ? options_unwritten("check") : errors ? STATUS_FINDING : STATUS_OK;
 }

@@ -150,6 +150,11 @@ static bool open_rules(struct comparing *comparing, const struct config *config,
     if (comparing->has_old && !compare_rules_open(&comparing->old, config, old, error)) {
         return error_wrap(error, "OLD");
     }
+    if (strcmp(new, "-") == 0) {
+        return error_set(error, ERROR_CONFIG,
+                         "NEW: what really happened, -, can only be OLD; name a folder of "
+                         "rules or a configuration");
+    }
     return compare_rules_open(&comparing->new, config, new, error) ||
            error_wrap(error, "NEW");
 }
@@ -168,8 +173,10 @@ static int compare(struct config *config, struct comparing *comparing, int argc,
         return options_fail("compare", &error);
     }
     const struct compare_totals *totals = &comparing->totals;
-    if (!compare_print_totals(comparing->arena, totals, comparing->json) ||
-        (totals->transactions == 0 && totals->unreadable > 0)) {
+    if (!compare_print_totals(comparing->arena, totals, comparing->json)) {
+        return options_unwritten("compare");
+    }
+    if (totals->transactions == 0) {
         return STATUS_FAILED;
     }
     return totals->changed > 0 ? STATUS_FINDING : STATUS_OK;

@@ -2,10 +2,31 @@
 #include "command/compare_rules.h"
 
 #include "base/arena.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+/* Else both sides are the same rules, and nothing changes. */
+static bool has_a_rule(const struct config *config, const char *folder, struct arena *arena,
+                       struct error *error)
+{
+    const char *names = config_text(config, "rules");
+    const char *word;
+    size_t length;
+    for (const char *at = names; at != NULL && text_next_word(&at, &word, &length);) {
+        const char *path = arena_format(arena, "%s/%.*s.lua", folder, (int)length, word);
+        if (access(path, F_OK) == 0) {
+            return true;
+        }
+    }
+    return error_set(error, ERROR_CONFIG,
+                     "none of the rules that run is in this folder (rules = %s); name the "
+                     "folder of their files, or a configuration",
+                     names != NULL ? names : "");
+}
 
 /* rules.path with the folder behind the others. */
 static bool add_folder(struct config *config, const char *folder, struct error *error)
@@ -17,10 +38,11 @@ static bool add_folder(struct config *config, const char *folder, struct error *
     }
     struct arena *arena = arena_new();
     const char *folders = config_text(config, "rules.path");
-    bool ok = config_override(
-        config,
-        arena_format(arena, "rules.path=%s %s", folders != NULL ? folders : "", folder),
-        error);
+    bool ok = has_a_rule(config, folder, arena, error) &&
+              config_override(config,
+                              arena_format(arena, "rules.path=%s %s",
+                                           folders != NULL ? folders : "", folder),
+                              error);
     arena_free(&arena);
     return ok;
 }

@@ -155,7 +155,7 @@ static int show(struct config *config, bool json, bool sample, int argc, char **
     struct arena *arena = arena_new();
     bool printed = print_all(config, arena, json, sample, argc, argv);
     arena_free(&arena);
-    return printed ? STATUS_OK : STATUS_FAILED;
+    return printed ? STATUS_OK : options_unwritten("config");
 }
 
 int command_config(struct config *config, int argc, char **argv)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `foregate explain`: one SMTP transaction, dry, through the engine and rules of `run`. */
 #include "base/log.h"
+#include "base/network.h"
 #include "base/text.h"
 #include "command/command.h"
 #include "command/explain_output.h"
@@ -71,7 +72,8 @@ static const char **value_place(struct request_values *values, const char *name,
 
 /* `--name value` and `--name=value`; the latter also for a value that begins with a hyphen.
  */
-static int read_values(struct request_values *values, int argc, char **argv)
+static int read_values(struct request_values *values, struct arena *arena, int argc,
+                       char **argv)
 {
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) {
@@ -95,6 +97,12 @@ static int read_values(struct request_values *values, int argc, char **argv)
         (*values->size == '\0' || strlen(values->size) > 15 ||
          strspn(values->size, "0123456789") != strlen(values->size))) {
         return options_misused("explain", "--size takes a number of bytes");
+    }
+    struct network_list networks;
+    struct error error;
+    if (!network_list_parse(arena, values->client_ip, &networks, &error) ||
+        networks.count != 1 || strchr(values->client_ip, '/') != NULL) {
+        return options_misused("explain", "--client-ip takes an IP address");
     }
     return STATUS_OK;
 }
@@ -240,7 +248,7 @@ static int explain(struct config *config, struct arena *arena,
     int status = explanation_is_clean(&explanation) ? STATUS_OK : STATUS_FINDING;
     transaction_free(&transaction);
     parts_stop(&parts);
-    return printed ? status : STATUS_FAILED;
+    return printed ? status : options_unwritten("explain");
 }
 
 int command_explain(struct config *config, int argc, char **argv)
@@ -258,7 +266,7 @@ int command_explain(struct config *config, int argc, char **argv)
         .helo = "client.example",
         .recipients = arena_array(arena, (size_t)argc + 1, sizeof(const char *)),
     };
-    int status = read_values(&values, argc, argv);
+    int status = read_values(&values, arena, argc, argv);
     if (status == STATUS_OK) {
         status = explain(config, arena, &values);
     }

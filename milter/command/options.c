@@ -64,6 +64,12 @@ int options_fail(const char *command, const struct error *error)
     return STATUS_FAILED;
 }
 
+int options_unwritten(const char *command)
+{
+    const struct error error = {.kind = ERROR_SYSTEM, .text = "cannot write the output"};
+    return options_fail(command, &error);
+}
+
 int options_misused(const char *command, const char *problem)
 {
     struct error error;

@@ -31,6 +31,9 @@ bool options_flush(void);
 /* One line "foregate COMMAND: ..." on stderr; returns STATUS_FAILED. */
 int options_fail(const char *command, const struct error *error);
 
+/* The same for output that is not all out. */
+int options_unwritten(const char *command);
+
 /* The same for arguments that make no sense, with a pointer to --help. */
 int options_misused(const char *command, const char *problem);
 

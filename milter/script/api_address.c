@@ -102,6 +102,9 @@ const struct address *address_check(lua_State *L, int argument)
 {
     struct call *call = api_call(L);
     if (lua_type(L, argument) != LUA_TSTRING) {
+        if (luaL_testudata(L, argument, TYPE) == NULL) {
+            luaL_typeerror(L, argument, "address or text");
+        }
         return handle_check(L, argument, TYPE);
     }
     size_t length;

@@ -15,6 +15,7 @@
 #include "directory/resolve.h"
 #include "mail/domain.h"
 #include "script/api.h"
+#include "script/bounded.h"
 #include "script/observe.h"
 
 #include <inttypes.h>
@@ -207,12 +208,34 @@ static int directory_is_local(lua_State *L)
     return 1;
 }
 
+/* A misspelt one would be silently without effect. */
+static void check_options(lua_State *L)
+{
+    static const char known[] =
+        " nested catch_all regexp group subaddress account_alias login_domain ";
+    luaL_checktype(L, 3, LUA_TTABLE);
+    bounded_thaw(L, 3);
+    for (lua_pushnil(L); lua_next(L, 3) != 0; lua_pop(L, 1)) {
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+        const char *found = name[0] != '\0' ? strstr(known, name) : NULL;
+        if (found == NULL || found[-1] != ' ' || found[strlen(name)] != ' ') {
+            luaL_error(L, "directory.owns takes the options%sand no %s", known,
+                       luaL_tolstring(L, -2, NULL));
+        }
+    }
+}
+
 static bool option(lua_State *L, const char *name, bool initial)
 {
     if (lua_isnoneornil(L, 3)) {
         return initial;
     }
-    bool value = lua_getfield(L, 3, name) == LUA_TNIL ? initial : lua_toboolean(L, -1);
+    int type = lua_getfield(L, 3, name);
+    if (type != LUA_TNIL && type != LUA_TBOOLEAN) {
+        luaL_error(L, "directory.owns: %s is true or false, not a %s", name,
+                   lua_typename(L, type));
+    }
+    bool value = type == LUA_TNIL ? initial : lua_toboolean(L, -1);
     lua_pop(L, 1);
     return value;
 }
@@ -242,7 +265,7 @@ static int directory_owns(lua_State *L)
     struct call *call = api_call(L);
     const char *login = login_check(L);
     if (!lua_isnoneornil(L, 3)) {
-        luaL_checktype(L, 3, LUA_TTABLE);
+        check_options(L);
     }
     const struct ownership_options options = {
         .nested = option(L, "nested", true),

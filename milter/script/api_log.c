@@ -37,6 +37,11 @@ static void fields_log(lua_State *L, struct log_line *line, int index)
         luaL_argcheck(L, ++count <= FIELD_COUNT, index, "too many fields");
         size_t length;
         const char *name = lua_tostring(L, -2);
+        if (lua_type(L, -1) == LUA_TTABLE || lua_type(L, -1) == LUA_TFUNCTION) {
+            /* Lua would show where it lies in memory. */
+            lua_pushfstring(L, "(a %s)", luaL_typename(L, -1));
+            lua_replace(L, -2);
+        }
         const char *text = luaL_tolstring(L, -1, &length);
         log_bytes(line, name, text, length);
         lua_pop(L, 1);

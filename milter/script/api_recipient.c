@@ -130,6 +130,12 @@ static int recipient_newindex(lua_State *L)
     if (strcmp(field, "expansion") != 0) {
         return luaL_error(L, "the field \"%s\" of a recipient cannot be set", field);
     }
+    if (!lua_isnil(L, 3) && lua_type(L, 3) != LUA_TTABLE) {
+        return luaL_error(L,
+                          "recipient.expansion is a table like that of directory.resolve, "
+                          "not a %s",
+                          luaL_typename(L, 3));
+    }
     struct value expansion = value_get(L, 3, api_call(L)->stage_call->message->arena);
     /* In shadow mode a rule may attach one, for those behind it, but change none: it left
      * out members that are still delivered to. */

@@ -90,6 +90,18 @@ static bool fits_stage(const struct verdict *verdict, enum stage stage)
     return verdict->kind != VERDICT_QUARANTINE || stage == STAGE_FINISH;
 }
 
+/* A failure behind the end of a handler is told where that begins. */
+static void add_place(struct call *call, size_t rule, struct error *error)
+{
+    lua_State *L = call->state->L;
+    lua_Debug about;
+    lua_rawgeti(L, LUA_REGISTRYINDEX,
+                call->state->handler_refs[rule][call->stage_call->stage]);
+    lua_getinfo(L, ">S", &about);
+    snprintf(call->place, sizeof call->place, "%s:%d", about.short_src, about.linedefined);
+    error_wrap(error, "%s", call->place);
+}
+
 /* What the handler returned, distrusted. False: error has a text for the log. */
 static bool take_result(lua_State *thread, int results, struct stage_call *stage,
                         struct verdict *verdict, struct error *error)
@@ -144,6 +156,8 @@ static bool run_rule(struct call *call, size_t rule, struct verdict *verdict,
     } else if (call->limit != LIMIT_NONE) {
         /* Caught by a pcall that was the last thing it did. */
         ok = error_set(error, ERROR_RULE, "over a limit");
+    } else if (!ok) {
+        add_place(call, rule, error);
     }
     luaL_unref(L, LUA_REGISTRYINDEX, anchor);
     if (call->limit != LIMIT_NONE || call->memory_failures > 0) {

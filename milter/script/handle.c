@@ -4,6 +4,7 @@
 #include "script/bounded.h"
 
 #include <lauxlib.h>
+#include <string.h>
 
 /* What rules make the program keep outside of their state's memory cap: for one call, and
  * until the end of the message or session. One function adds little to it; every one looks
@@ -37,6 +38,15 @@ lua_Integer api_integer(lua_State *L, int argument)
     return luaL_checkinteger(L, argument);
 }
 
+/* The upvalue is the type's name. */
+static int refuse_newindex(lua_State *L)
+{
+    const char *type = lua_tostring(L, lua_upvalueindex(1));
+    const char *dot = strchr(type, '.');
+    return luaL_error(L, "the field \"%s\" of %s cannot be set", luaL_tolstring(L, 2, NULL),
+                      dot != NULL ? dot + 1 : type);
+}
+
 void handle_open(lua_State *L, const char *type, lua_CFunction index,
                  lua_CFunction newindex)
 {
@@ -45,8 +55,11 @@ void handle_open(lua_State *L, const char *type, lua_CFunction index,
     lua_setfield(L, -2, "__index");
     if (newindex != NULL) {
         lua_pushcfunction(L, newindex);
-        lua_setfield(L, -2, "__newindex");
+    } else {
+        lua_pushstring(L, type);
+        lua_pushcclosure(L, refuse_newindex, 1);
     }
+    lua_setfield(L, -2, "__newindex");
     lua_pop(L, 1);
 }
 

@@ -5,12 +5,13 @@
 #include "directory/file.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <lauxlib.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 enum { RULES = 64, OPTION_NAME_BYTES = 128 };
 
@@ -20,28 +21,63 @@ static bool name_is_valid(const char *name)
     return length > 0 && length < RULE_NAME_BYTES && name[length] == '\0';
 }
 
-static char *find_file(const char *folders, const char *name)
+/* NULL: there is none, or error says why that cannot be told: a rule of a folder that
+ * cannot be entered may be meant to win. */
+static char *find_file(const char *folders, const char *name, struct error *error)
 {
     char *found = NULL;
+    const char *all_folders = folders;
     const char *folder;
     size_t folder_length;
     while (text_next_word(&folders, &folder, &folder_length)) {
         char path[PATH_MAX];
         int length =
             snprintf(path, sizeof path, "%.*s/%s.lua", (int)folder_length, folder, name);
-        if (length > 0 && (size_t)length < sizeof path && access(path, F_OK) == 0) {
+        if (length < 0 || (size_t)length >= sizeof path) {
+            continue;
+        }
+        struct stat status; /* of a link, also one that leads nowhere */
+        if (lstat(path, &status) == 0) {
             free(found);
             found = strdup(path);
+        } else if (errno != ENOENT && errno != ENOTDIR) {
+            error_set(error, ERROR_CONFIG,
+                      "%s: cannot tell whether it is there: %s; let Foregate's user into "
+                      "the folder",
+                      path, strerror(errno));
+            free(found);
+            return NULL;
         }
     }
+    if (found == NULL) {
+        error_set(error, ERROR_CONFIG,
+                  "rules: there is no %s.lua in rules.path (%s): correct the name, or put "
+                  "the file there",
+                  name, all_folders);
+    }
     return found;
+}
+
+/* What editors and habit put before the first line, and of which Lua would only say that it
+ * is no symbol. */
+static bool check_beginning(const char *text, struct error *error)
+{
+    if (strncmp(text, "\xef\xbb\xbf", 3) == 0) {
+        return error_set(error, ERROR_CONFIG,
+                         "there is a byte order mark before the first line; save the file "
+                         "as UTF-8 without BOM");
+    }
+    return text[0] != '#' || error_set(error, ERROR_CONFIG,
+                                       "line 1 begins with #, which is no comment in Lua; "
+                                       "write --, or remove the line");
 }
 
 static bool read_source(struct rule *rule, struct error *error)
 {
     struct arena *arena = arena_new();
     const char *text = file_read_text(arena, rule->file, error);
-    if (text == NULL) {
+    bool ok = text != NULL && check_beginning(text, error);
+    if (!ok) {
         error_wrap(error, "%s", rule->file);
     }
     rule->source = strdup(text != NULL ? text : "");
@@ -49,7 +85,7 @@ static bool read_source(struct rule *rule, struct error *error)
         abort();
     }
     arena_free(&arena);
-    return text != NULL;
+    return ok;
 }
 
 bool ruleset_add(struct ruleset *ruleset, const char *name, const char *folders,
@@ -71,13 +107,9 @@ bool ruleset_add(struct ruleset *ruleset, const char *name, const char *folders,
     }
     struct rule *rule = &ruleset->rules[ruleset->count];
     memcpy(rule->name, name, strlen(name) + 1); /* fits: name_is_valid */
-    rule->file = find_file(folders, name);
+    rule->file = find_file(folders, name, error);
     if (rule->file == NULL) {
-        return error_set(
-            error, ERROR_CONFIG,
-            "rules: there is no %s.lua in rules.path (%s): correct the name, or put "
-            "the file there",
-            name, folders);
+        return false;
     }
     ruleset->count++;
     return read_source(rule, error);
@@ -134,6 +166,15 @@ void ruleset_deinit(struct ruleset *ruleset)
     *ruleset = (struct ruleset){0};
 }
 
+/* Lua names the file of most errors; not when memory or its stack is used up, nor of one
+ * that the file raises itself. */
+static void name_file(const struct rule *rule, struct error *error)
+{
+    if (strstr(error->text, ".lua:") == NULL) {
+        error_wrap(error, "%s", rule->file);
+    }
+}
+
 bool ruleset_load(const struct ruleset *ruleset, struct state *state, struct error *error)
 {
     lua_State *L = state->L;
@@ -146,6 +187,7 @@ bool ruleset_load(const struct ruleset *ruleset, struct state *state, struct err
     }
     for (size_t i = 0; i < ruleset->count; i++) {
         if (!state_load_rule(state, &ruleset->rules[i], error)) {
+            name_file(&ruleset->rules[i], error);
             return error_wrap(error, "rule %s", ruleset->rules[i].name);
         }
         state->manifest_refs[i] = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -210,8 +252,9 @@ static bool declare_common(const struct rule *rule, struct config *config,
             .help = "this rule only: what its failure means; without it, on_error counts",
         },
     };
-    return config_declare(config, &options[0], error) &&
-           config_declare(config, &options[1], error);
+    return (config_declare(config, &options[0], error) &&
+            config_declare(config, &options[1], error)) ||
+           error_wrap(error, "%s", rule->file);
 }
 
 bool ruleset_declare(const struct ruleset *ruleset, struct state *state,

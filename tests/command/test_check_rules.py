@@ -19,6 +19,8 @@ def codes():
 
 
 class RuleCase(CommandCase):
+    RULE = "return { name = '%s', mail = function() end }\n"
+
     def setUp(self):
         super().setUp()
         self.rules = self.folder / "rules"
@@ -89,6 +91,36 @@ class Findings(RuleCase):
         self.assertEqual(finding["code"], "rule")
         self.assertIn('there is no type "boot"', finding["message"])
 
+    def test_defaults_are_plain(self):
+        for default in ("{ 'x' }", "ipairs"):
+            self.write("odd", f"return {{ name = 'odd',\n    settings = {{ a = {{ 'list', {default}, 'h' }} }},\n"
+                              "    mail = function(_, _, settings) return settings.a and skip() end }\n")
+            (finding,) = self.check("odd", status=1)
+            self.assertEqual((finding["code"], finding["line"]), ("rule", 2))
+            self.assertIn("setting a: the default is a ", finding["message"])
+
+    def test_what_stands_before_the_first_line(self):
+        path = self.write("odd", "\ufeff" + self.RULE % "odd")
+        (finding,) = self.check("odd", status=1)
+        self.assertEqual(finding["file"], str(path))
+        self.assertIn("save the file as UTF-8 without BOM", finding["message"])
+        self.write("odd", "#!/usr/bin/lua\n" + self.RULE % "odd")
+        (finding,) = self.check("odd", status=1)
+        self.assertIn("begins with #", finding["message"])
+
+    def test_a_name_that_an_option_has(self):
+        path = self.write("listen", self.RULE % "listen")
+        (finding,) = self.check("listen", status=1)
+        self.assertEqual(finding["file"], str(path))
+        self.assertIn("listen.mode is declared already", finding["message"])
+
+    def test_the_file_is_named_whatever_the_failure(self):
+        for text in ("error({})", "local t = {} while true do t = { t, ('x'):rep(1000) } end",
+                     "return { name = 'odd', mail = function() return " + "(" * 300 + "1" + ")" * 300 + " end }"):
+            path = self.write("odd", text)
+            self.foregate("-o", "rules=odd", "-o", f"rules.path={self.rules}", "explain", status=2)
+            self.assertIn(str(path), self.last_errors)
+
     def test_hostile_files_end(self):
         deep = "return { name = 'deep', mail = function() return " + "(" * 150 + "1" + ")" * 150 + " end }\n"
         self.write("deep", deep)
@@ -111,8 +143,6 @@ class Findings(RuleCase):
 
 
 class Files(RuleCase):
-    RULE = "return { name = '%s', mail = function() end }\n"
-
     def test_files_that_never_run(self):
         for name in ("used", "unused", "used_test", "quota"):
             self.write(name, self.RULE % name)
@@ -120,6 +150,18 @@ class Files(RuleCase):
         (finding,) = self.check("used")
         self.assertEqual((finding["code"], finding["severity"], finding["file"]),
                          ("rule-not-run", "warning", str(self.rules / "unused.lua")))
+
+    def test_a_link_that_leads_nowhere_is_not_passed_over(self):
+        path = self.rules / "subaddress.lua"
+        path.symlink_to(self.folder / "gone.lua")
+        (finding,) = self.check("subaddress", folders=f"{SOURCE / 'rules'} {self.rules}", status=1)
+        self.assertEqual((finding["code"], finding["file"]), ("rule", str(path)))
+        self.assertIn("does not exist", finding["message"])
+
+    def test_a_folder_that_cannot_be_looked_into(self):
+        (self.folder / "loop").symlink_to("loop")  # as for a user without permission, whoever runs the tests
+        (finding,) = self.check("subaddress", folders=f"{SOURCE / 'rules'} {self.folder / 'loop'}", status=1)
+        self.assertIn("cannot tell whether it is there", finding["message"])
 
     def test_a_file_in_place_of_a_shipped_one(self):
         text = (SOURCE / "rules/subaddress.lua").read_text()

@@ -110,6 +110,8 @@ class Usage(CommandCase):
             (["config", "--json", "--sample"], "exclude each other"),
             (["config", "no.option"], "there is no option no.option"),
             (["resolve"], "no address given"),
+            (["explain", "--client-ip", "client.example"], "--client-ip takes an IP address"),
+            (["explain", "--client-ip", "10.0.0.0/8"], "--client-ip takes an IP address"),
             (["resolve", "--josn", "a@b"], "unknown option --josn"),
         ]
         for arguments, reason in cases:
@@ -122,9 +124,10 @@ class Usage(CommandCase):
     def test_output_that_cannot_be_written_is_status_2(self):
         with open("/dev/full", "wb") as full:
             for arguments in (["resolve", "alice@example.com"], ["resolve", "--json", "alice@example.com"],
-                              ["check"], ["config"], ["config", "--json"]):
+                              ["check"], ["config"], ["config", "--json"], ["explain", "--json"]):
                 with self.subTest(arguments=arguments):
                     self.foregate(*arguments, status=2, stdout=full)
+                    self.assertIn("cannot write", self.last_errors)
 
     def test_signals_end_a_command(self):
         """Only `run` blocks them for good."""

@@ -250,12 +250,12 @@ FAILURES = [
     ("""t.dns.srv["a"] = {}""", "1: t.dns has no srv"),
     ("""t.http["http://a/"] = "no\"""", '1: "no" is no answer: write { status = 200'),
     ("""t.http["http://a/"] = { code = 200 }""", "1: an answer has no code"),
-    ("""t.http["http://a/"] = { body = 5 }""", "1: body: a text is wanted, not a number"),
+    ("""t.http["http://a/"] = { body = 5 }""", "1: an answer: body is a text, not 5"),
     ("""t.http.asked{ "GET http://a/" }""", '1: HTTP requests: got {  }, want { "GET http://a/" }'),
     ("""t.directory["a"] = "lost\"""", '1: "lost" is no answer: write "fails: reason"'),
-    ("""t.volume{ acounts = {} }""", "1: a volume has no acounts"),
+    ("""t.volume{ acounts = {} }""", "1: t.volume has no acounts: it has accounts, "),
     ("""t.session{}\nt.volume{ accounts = {} }""", "2: too late: everything was loaded with the first session"),
-    ("""t.session{ longin = "a" }""", "1: a session has no longin"),
+    ("""t.session{ longin = "a" }""", "1: t.session has no longin: it has ip, "),
     ("""t.options{ ["rules.path"] = "/" }""", "1: option rules.path is not for tests"),
     ("""t.options{ ["rule.instructions"] = "1000000000" }""", "1: rule.instructions: at most 100000000 in a test"),
     ("""t.options{ ["qouta.lease"] = "0" }\n t.session{}""", "2: -o qouta.lease: there is no option qouta.lease"),
@@ -274,6 +274,28 @@ FAILURES = [
     ("""pcall(function() while true do end end)""", "1: too many instructions"),
     ("""local l = {}\nwhile true do l[#l + 1] = ("x"):rep(1000000) .. #l end""", "2: not enough memory"),
     ("""error({})""", "1: an error that is no text"),
+    ("""t.volume{ virtual = 5 }""", "1: t.volume: virtual is a text, not 5"),
+    ("""t.volume{ accounts = "a@b" }""", '1: t.volume: accounts is a table, not "a@b"'),
+    ("""t.volume{ accounts = { 5 } }""", "1: a list of accounts takes a text, not 5"),
+    ("""t.options{ rules = {} }""", "1: option rules: write a text, as in foregate.conf, not {  }"),
+    ("""t.session{ login = {} }""", "1: t.session: login is a text, not {  }"),
+    ("""t.session{ port = -1 }""", "1: port takes a whole number from 0 on, not -1"),
+    ("""t.session("a")""", '1: t.session takes a table, not "a"'),
+    ("""t.directory[5] = "fails" """, "1: t.directory takes a text, not 5"),
+    ("""t.http["a.test/"] = {}""", '1: "a.test/" is no request: write "https://host.test/path"'),
+    ("""t.asked("a@b 1")""", '1: t.asked takes a table, not "a@b 1"'),
+    ("""t.logged("text")""", '1: t.logged takes a table, not "text"'),
+    ("""t.logged({ event = "rule" }, "1")""", '1: the count of t.logged takes a whole number from 0 on, not "1"'),
+    ("""t.session{}:rcpt("a@b.example")""", "1: there is no message: s:mail comes first"),
+    ("""t.session{}:finish{}""", "1: there is no message: s:mail comes first"),
+    ("""local s = t.session{}\ns:mail("a@b.example")\ns:finish{ header = {} }""",
+     "3: s:finish has no header: it has body_bytes, headers"),
+    ("""local s = t.session{}\ns:mail("a@b.example")\ns:finish{ headers = { "From: x" } }""",
+     '3: a header is { "Name", "value" }, not "From: x"'),
+    ("""local s = t.session{}\ns:mail("a@b.example")\ns:finish{ body_bytes = -1 }""", "3: body_bytes takes a whole number"),
+    ("""t.session{}:mail("a@b.example", { SIZE = {} })""", "1: the value of SIZE is a text or a number, not {  }"),
+    ("""t.session{}.connected:is("continue", "550")""", '1: code takes a number, not "550"'),
+    ("""test("inner", function() error() end)""", "1: a test within a test never runs"),
     ("""local function f()\n  t.counted{ sessions = 1 }\nend\nf()""",
      "2: counter sessions: got 0, want 1\n#   called from FILE:4"),
 ]
@@ -335,6 +357,15 @@ class RuleTests(unittest.TestCase):
                 where = f"# {names[number]}:"
                 self.assertTrue(part.startswith(f"not ok {2 * number + 1} - it\n{where}"), part)
                 self.assertIn(where + want.replace("FILE", names[number]), part)
+
+    def test_what_is_no_value_of_a_log_field_shows_its_kind(self):
+        self.write("one_test.lua", """test("it", function(t)
+            t.rule("r", "return { name = 'r', mail = function(_, m) log.info('x', { a = {}, b = reject, c = m.sender }) end }")
+            t.options{ rules = "r" }
+            t.session{}:mail("a@b.example")
+            t.logged{ text = "x", a = "(a table)", b = "(a function)", c = "<a@b.example>" }
+        end)""")
+        self.run_program("one_test.lua")
 
     def test_a_failure_shows_the_log(self):
         self.write("one_test.lua", """test("it", function(t)

@@ -336,6 +336,11 @@ def cannot():
         for old, new, side in ((broken, program.config, "OLD"), (program.config, broken, "NEW")):
             error = compare(program, old, new, path, status=2)
             holds(side, f"{side}: {broken}: " in error and "probe.lua:3:" in error, error)
+        (place / "none").mkdir()
+        holds("a folder without a rule that runs", "none of the rules that run is in this folder" in
+              compare(program, "-", place / "none", path, status=2))
+        holds("what happened as NEW", "can only be OLD" in compare(program, program.config, "-", path, status=2))
+        compare(program, "-", program.config, "/dev/null", status=2)
         holds("no such rules", "NEW: /no/such: No such file" in compare(program, "-", "/no/such", path, status=2))
         holds("no such record", "/no/such: cannot read it" in compare(program, "-", program.config, "/no/such", status=2))
         holds("usage", "takes OLD, NEW and at least one RECORD" in compare(program, "-", program.config, status=2))

@@ -251,13 +251,32 @@ static void test_too_much_header(void **unused)
     fixture_end(&fixture);
 }
 
+/* What is none would fail in the rules behind, which are not to blame. */
+static void test_expansion_is_a_table(void **unused)
+{
+    (void)unused;
+    struct fixture fixture;
+    fixture_begin(&fixture,
+                  "return { name = 'probe', rcpt = function(_, _, recipient)\n"
+                  "  local _, why = pcall(function() recipient.expansion = 5 end)\n"
+                  "  recipient.expansion = { status = 'ok' }\n"
+                  "  recipient.expansion = nil\n"
+                  "  return reject(550, '5.7.1', why:match('recipient.*')) end }");
+    fixture_open(&fixture);
+    fixture_mail(&fixture, "<a@x>");
+    struct verdict verdict = fixture_rcpt(&fixture, "<alice@example.com>");
+    assert_string_equal(verdict.text, "recipient.expansion is a table like that of "
+                                      "directory.resolve, not a number");
+    fixture_end(&fixture);
+}
+
 /* A message keeps what it learns of every recipient: it may not grow without end. */
 static void test_arena_limit(void **unused)
 {
     (void)unused;
     struct fixture fixture;
     fixture_begin(&fixture, "return { name = 'probe', rcpt = function(_, _, recipient)\n"
-                            "  recipient.expansion = ('x'):rep(1000000) end }");
+                            "  recipient.expansion = { ('x'):rep(1000000) } end }");
     fixture_open(&fixture);
     fixture_mail(&fixture, "<a@x>");
     int accepted = 0;
@@ -322,10 +341,15 @@ static void test_plan_error(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_in_order),         cmocka_unit_test(test_odd_orders),
-        cmocka_unit_test(test_bad_arguments),    cmocka_unit_test(test_stages),
-        cmocka_unit_test(test_local_submission), cmocka_unit_test(test_too_much_header),
-        cmocka_unit_test(test_arena_limit),      cmocka_unit_test(test_many_recipients),
+        cmocka_unit_test(test_in_order),
+        cmocka_unit_test(test_odd_orders),
+        cmocka_unit_test(test_bad_arguments),
+        cmocka_unit_test(test_stages),
+        cmocka_unit_test(test_local_submission),
+        cmocka_unit_test(test_too_much_header),
+        cmocka_unit_test(test_arena_limit),
+        cmocka_unit_test(test_many_recipients),
+        cmocka_unit_test(test_expansion_is_a_table),
         cmocka_unit_test(test_plan_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,11 @@ return {
     rcpt = function(session, message, recipient)
         local address = recipient.address
         log.info(address.is_nul and address.text) --! unknown-field: did you mean is_null?
+        local subjects = message:header("Subject")
+        log.info(subjects:find("x")) --! unknown-member: take a text out of it: table[1]:find(...)
+        log.info(message.recipients:first()) --! unknown-member: a table has no method first
+        local own = { find = function() end }
+        own:find("x")
         message.header("Subject") --! method-call: message:header(...)
         message:sender() --! method-call: .sender
         message:add_heder("X", "y") --! unknown-field: did you mean add_header?
