@@ -103,7 +103,7 @@ static bool build(struct state *state, const char *library_path, struct error *e
     return true;
 }
 
-struct state *state_new(size_t memory_limit, const char *library_path, struct error *error)
+static struct state *allocate_state(size_t memory_limit)
 {
     struct state *state = calloc(1, sizeof *state);
     if (state == NULL) {
@@ -118,6 +118,20 @@ struct state *state_new(size_t memory_limit, const char *library_path, struct er
         abort();
     }
     call_set(state->L, NULL);
+    return state;
+}
+
+struct state *state_new_standard(size_t memory_limit)
+{
+    struct state *state = allocate_state(memory_limit);
+    state->texts_are_numbers = true;
+    bounded_open_standard(state->L);
+    return state;
+}
+
+struct state *state_new(size_t memory_limit, const char *library_path, struct error *error)
+{
+    struct state *state = allocate_state(memory_limit);
     if (!build(state, library_path, error)) {
         state_free(&state);
         return NULL;

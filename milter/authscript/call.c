@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "authscript/call.h"
+
+#include "base/clock.h"
+#include "script/await.h"
+#include "script/limits.h"
+
+#include <lauxlib.h>
+
+static struct state *state_enter(struct auth_script *script)
+{
+    struct state *best = script->states[0];
+    for (int i = 1; i < script->state_count; i++) {
+        if (atomic_load(&script->states[i]->users) < atomic_load(&best->users)) {
+            best = script->states[i];
+        }
+    }
+    return best;
+}
+
+void auth_call_begin(struct auth_call *call, struct auth_script *script,
+                     struct state *state, struct arena *arena)
+{
+    state = state != NULL ? state : state_enter(script);
+    *call = (struct auth_call){
+        .call =
+            {
+                .services = &script->services,
+                .state = state,
+                .scratch = arena,
+                .instructions_left = script->instructions,
+                .deadline_ms = clock_monotonic_ms() + script->timeout_ms,
+            },
+        .script = script,
+    };
+    atomic_fetch_add(&state->users, 1);
+    pthread_mutex_lock(&state->lock);
+    call->call.id = state->next_call_id++;
+    call->thread = lua_newthread(state->L);
+    call->anchor = luaL_ref(state->L, LUA_REGISTRYINDEX);
+    limit_begin(&call->call, call->thread);
+}
+
+void auth_call_end(struct auth_call *call)
+{
+    struct state *state = call->call.state;
+    lua_resetthread(call->thread);
+    luaL_unref(state->L, LUA_REGISTRYINDEX, call->anchor);
+    if (call->call.limit != LIMIT_NONE || call->call.memory_failures > 0) {
+        lua_gc(state->L, LUA_GCCOLLECT);
+    }
+    pthread_mutex_unlock(&state->lock);
+    atomic_fetch_sub(&state->users, 1);
+}
+
+bool auth_call_push(struct auth_call *call, const char *name)
+{
+    lua_State *thread = call->thread;
+    lua_pushglobaltable(thread);
+    lua_pushstring(thread, name);
+    lua_rawget(thread, -2); /* raw: undeclared globals may be an error */
+    lua_remove(thread, -2);
+    if (!lua_isfunction(thread, -1)) {
+        lua_pop(thread, 1);
+        return false;
+    }
+    return true;
+}
+
+bool auth_call_run(struct auth_call *call, int arguments, int results, struct error *error)
+{
+    int count = 0;
+    int status = await_run(&call->call, call->thread, arguments, &count);
+    if (status == LUA_OK && call->call.limit == LIMIT_NONE) {
+        luaL_checkstack(call->thread, results, NULL);
+        lua_settop(call->thread, lua_gettop(call->thread) + results - count);
+        return true;
+    }
+    const char *message = status != LUA_OK && lua_type(call->thread, -1) == LUA_TSTRING
+                              ? lua_tostring(call->thread, -1)
+                              : "an error that is no text";
+    limit_settle(&call->call, call->thread, status);
+    if (call->call.limit == LIMIT_NONE) {
+        return error_set(error, ERROR_RULE, "%s", message);
+    }
+    /* What a pcall of the script made of it does not matter. */
+    return error_set(error, ERROR_RULE, "%s: over the limit of %s",
+                     call->call.place[0] != '\0' ? call->call.place : call->script->file,
+                     limit_name(call->call.limit));
+}
