@@ -100,7 +100,7 @@ static void add_field(struct auth_call *call, const char *function,
         return;
     }
     if (strcmp(plain, "user") == 0) {
-        fields->user = text_fold_copy(fields->arena, value);
+        fields->user = value;
         return;
     }
     if (!call->is_userdb && strcmp(plain, "password") == 0) {
