@@ -133,7 +133,8 @@ static bool decode(struct stored *stored)
         stored->length = hash_decode_base64(stored->text, stored->bytes, room);
     }
     stored->bytes[stored->length] = '\0';
-    return stored->length > 0 || stored->scheme->kind == KIND_PLAIN;
+    bool is_empty = stored->scheme->kind == KIND_PLAIN && *stored->text == '\0';
+    return stored->length > 0 || is_empty;
 }
 
 static int verify_digest(const struct stored *stored, const char *plain)
