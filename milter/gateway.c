@@ -343,7 +343,8 @@ static sfsistat on_close(SMFICTX *context)
 {
     struct connection *connection = connection_of(context);
     if (connection == NULL) {
-        return SMFIS_CONTINUE; /* the pool's own: see pool.h */
+        pool_hang_up();
+        return SMFIS_CONTINUE;
     }
     CALLBACK_ENTER();
     end_transaction(connection);

@@ -161,6 +161,13 @@ bool parts_start_scripted(struct parts *parts, struct config *config,
     return complete(parts, config, ok);
 }
 
+bool parts_start_offline(struct parts *parts, struct config *config, struct error *error)
+{
+    *parts = (struct parts){.arena = arena_new()};
+    bool ok = start_rules(parts, config, error) && start_directory(parts, NULL, error);
+    return complete(parts, config, ok);
+}
+
 void parts_stop(struct parts *parts)
 {
     current_free(&parts->current);

@@ -48,6 +48,10 @@ bool parts_start(struct parts *parts, struct config *config, struct finding_list
 bool parts_start_scripted(struct parts *parts, struct config *config,
                           const struct parts_scripts *scripts, struct error *error);
 
+/* The same without services, real or scripted, and without their threads, for replays: the
+ * rules must never get to ask one. */
+bool parts_start_offline(struct parts *parts, struct config *config, struct error *error);
+
 /* With no transaction left. Fine after a failed start. */
 void parts_stop(struct parts *parts);
 

@@ -4,8 +4,9 @@
  * callbacks of these wait, the other connections wait too, for as long again with each
  * further callback, though new workers could serve them. A new connection makes the pool
  * start a worker, and whoever is through with its own connection takes what still lies
- * there. So, while callbacks run and none ends, a thread connects to our own socket and
- * hangs up. Source: libmilter/worker.c (tm_nb_idle counts workers that have work already).
+ * there. So, when callbacks run and none ends, a thread connects to our own socket and
+ * hangs up, until that brings no further callback. Source: libmilter/worker.c (tm_nb_idle
+ * counts workers that have work already).
  */
 #ifndef FOREGATE_POOL_H
 #define FOREGATE_POOL_H
@@ -18,7 +19,10 @@
 void pool_enter(void);
 void pool_leave(void);
 
-int pool_running(void); /* callbacks */
+unsigned pool_running(void); /* callbacks */
+
+/* A connection ended that had never said anything, as ours do; any thread. */
+void pool_hang_up(void);
 
 /* Once, with the socket that libmilter listens on; it is asked for its address only. */
 bool pool_watch(int socket, struct error *error);

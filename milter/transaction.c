@@ -6,6 +6,7 @@
 #include "mail/decision_id.h"
 #include "mail/plan_text.h"
 #include "transaction_log.h"
+#include "transaction_state.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -20,23 +21,6 @@ enum { SESSION_RECORD_BYTES = 1 << 20 };
 
 /* What all open messages keep: strangers must not fill the memory with many sessions. */
 static atomic_size_t messages_bytes;
-
-struct transaction {
-    size_t accounted_bytes; /* its part of messages_bytes */
-    const struct transaction_settings *settings;
-    struct session *session;
-    struct message *message;
-    struct generation *generation; /* of the open message */
-    struct snapshot *snapshot;
-    struct arena *session_record; /* of session_decisions */
-    struct decision_list session_decisions;
-    struct decision_list decisions;
-    struct quota_holds holds;
-    size_t rewritten_count; /* recipients of the message, once they are expanded */
-    bool accepted;          /* the message is on its way */
-    struct verdict kept;    /* of the data stage */
-    struct timespec begin;
-};
 
 static struct decision_list empty_list(const struct transaction *transaction,
                                        struct arena *arena)
@@ -83,7 +67,7 @@ bool transaction_is_open(const struct transaction *transaction)
     return transaction->message->open;
 }
 
-const struct session *transaction_session(const struct transaction *transaction)
+struct session *transaction_session(const struct transaction *transaction)
 {
     return transaction->session;
 }
@@ -106,6 +90,7 @@ static void account_memory(struct transaction *transaction)
 void transaction_end(struct transaction *transaction)
 {
     const struct services *services = transaction->settings->services;
+    transaction_keep(transaction);
     int64_t size = transaction->accepted
                        ? message_size(transaction->message) + services->quota_overhead
                        : 0;
@@ -115,6 +100,7 @@ void transaction_end(struct transaction *transaction)
     message_end(transaction->message);
     account_memory(transaction);
     transaction->decisions = empty_list(transaction, transaction->message->arena);
+    transaction->transcript = (struct transcript){0};
     transaction->kept = (struct verdict){.kind = VERDICT_CONTINUE};
     generation_release(&transaction->generation);
     snapshot_release(&transaction->snapshot);
@@ -126,8 +112,10 @@ static void limit_session_record(struct transaction *transaction)
 {
     struct arena *arena = transaction->session_record;
     if (!transaction->settings->record_all || arena_used(arena) > SESSION_RECORD_BYTES) {
+        bool loses_events = transaction->session_transcript.count > 0;
         arena_reset(arena);
         transaction->session_decisions = empty_list(transaction, arena);
+        transaction->session_transcript = (struct transcript){.is_cut = loses_events};
     }
 }
 
@@ -221,15 +209,19 @@ struct verdict transaction_connect(struct transaction *transaction, const struct
     session_set(session, &session->listener, peer->listener != NULL ? peer->listener : "");
     session->trusted = network_list_contains(transaction->settings->trusted, session->ip);
     session->local_submission = peer->port == 0 && strcmp(session->name, "localhost") == 0;
-    return tell(transaction, STAGE_CONNECT, NULL,
-                call_session_stage(transaction, STAGE_CONNECT));
+    session->port = peer->port;
+    struct verdict verdict = tell(transaction, STAGE_CONNECT, NULL,
+                                  call_session_stage(transaction, STAGE_CONNECT));
+    return transaction_note(transaction, STAGE_CONNECT, NULL, NULL, verdict);
 }
 
 struct verdict transaction_helo(struct transaction *transaction, const char *name)
 {
     struct session *session = transaction->session;
     session_set(session, &session->helo, name != NULL ? name : "");
-    return tell(transaction, STAGE_HELO, NULL, call_session_stage(transaction, STAGE_HELO));
+    struct verdict verdict =
+        tell(transaction, STAGE_HELO, NULL, call_session_stage(transaction, STAGE_HELO));
+    return transaction_note(transaction, STAGE_HELO, session->helo, NULL, verdict);
 }
 
 static void set_queue_id(struct message *message, const char *queue_id)
@@ -265,6 +257,7 @@ struct verdict transaction_mail(struct transaction *transaction,
     current_hold(transaction->settings->current, &transaction->generation,
                  &transaction->snapshot);
     clock_gettime(CLOCK_MONOTONIC, &transaction->begin);
+    transaction_note_begin(transaction);
     set_queue_id(message, facts->queue_id);
     session_set(session, &session->login, facts->login);
     session_set(session, &session->login_method, facts->login_method);
@@ -273,8 +266,10 @@ struct verdict transaction_mail(struct transaction *transaction,
     message_set_sender(message, arguments[0],
                        &snapshot_settings(transaction->snapshot)->rules);
     struct verdict verdict = call_message_stage(transaction, STAGE_MAIL, NULL);
-    return tell(transaction, STAGE_MAIL, NULL,
-                spare_local_submission(transaction, verdict, "mail"));
+    verdict = tell(transaction, STAGE_MAIL, NULL,
+                   spare_local_submission(transaction, verdict, "mail"));
+    return transaction_note(transaction, STAGE_MAIL, arguments[0], message->params,
+                            verdict);
 }
 
 /* Of mail from sendmail(1) too, a recipient that there is no room for cannot be taken:
@@ -357,7 +352,9 @@ struct verdict transaction_rcpt(struct transaction *transaction, const char *que
         quota_holds_drop(&transaction->holds, transaction->settings->services->ledger,
                          recipient);
     }
-    return tell(transaction, STAGE_RCPT, recipient, verdict);
+    verdict = tell(transaction, STAGE_RCPT, recipient, verdict);
+    return transaction_note(transaction, STAGE_RCPT, arguments[0], recipient->params,
+                            verdict);
 }
 
 void transaction_data(struct transaction *transaction, const char *queue_id)
@@ -368,6 +365,7 @@ void transaction_data(struct transaction *transaction, const char *queue_id)
         if (transaction->kept.kind == VERDICT_CONTINUE) {
             transaction->kept = verdict;
         }
+        transaction_note(transaction, STAGE_DATA, NULL, NULL, verdict);
     }
 }
 
@@ -403,7 +401,8 @@ struct verdict transaction_end_of_headers(struct transaction *transaction,
     } else if (verdict.kind == VERDICT_CONTINUE) {
         verdict = call_message_stage(transaction, STAGE_HEADERS, NULL);
     }
-    return tell(transaction, STAGE_HEADERS, NULL, verdict);
+    verdict = tell(transaction, STAGE_HEADERS, NULL, verdict);
+    return transaction_note(transaction, STAGE_HEADERS, NULL, NULL, verdict);
 }
 
 bool transaction_body(struct transaction *transaction, size_t bytes)
@@ -469,7 +468,8 @@ struct verdict transaction_finish(struct transaction *transaction, const char *q
         struct verdict planned = make_plan(transaction, edits);
         verdict = planned.kind != VERDICT_CONTINUE ? planned : verdict;
     }
-    return verdict;
+    transaction->transcript.edits = *edits;
+    return transaction_note(transaction, STAGE_FINISH, NULL, NULL, verdict);
 }
 
 struct verdict transaction_data_verdict(const struct transaction *transaction)
@@ -486,6 +486,7 @@ void transaction_conclude(struct transaction *transaction, const struct verdict 
     bool accepted =
         verdict->kind == VERDICT_CONTINUE || verdict->kind == VERDICT_QUARANTINE;
     transaction->accepted = accepted;
+    transaction_note_end(transaction, verdict);
     if (accepted) {
         counter_add(COUNTER_REPLACED,
                     (int64_t)message_replaced_count(transaction->message));

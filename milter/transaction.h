@@ -13,6 +13,8 @@
 #include "directory/rewrite.h"
 #include "mail/decision.h"
 #include "mail/plan.h"
+#include "record/journal.h"
+#include "record/record.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,8 +26,9 @@ struct transaction_settings {
     const struct network_list *trusted;
     int64_t messages_memory; /* bytes that all open messages may keep */
     struct rewrite rewrite;
-    bool record_all; /* also what rules did not object to, and what they observed */
-    bool reply_id;   /* refusals name their decision */
+    bool record_all;         /* also what rules did not object to, and what they observed */
+    struct journal *journal; /* keeps each transaction (record_all is set), or NULL */
+    bool reply_id;           /* refusals name their decision */
 };
 
 struct peer {
@@ -97,9 +100,16 @@ struct verdict transaction_data_verdict(const struct transaction *transaction);
 void transaction_end(struct transaction *transaction);
 
 bool transaction_is_open(const struct transaction *transaction);
-const struct session *transaction_session(const struct transaction *transaction);
+struct session *transaction_session(const struct transaction *transaction);
 
 /* Of the open message; with none open, of the session. */
 const struct decision_list *transaction_decisions(const struct transaction *transaction);
+
+/* For a message that is replayed: more header has come than is kept. */
+void transaction_header_cut(struct transaction *transaction);
+
+/* What has happened so far, with record_all: in the open message, else in the session.
+ * Lives until the next call. */
+void transaction_describe(struct transaction *transaction, struct record *record);
 
 #endif

@@ -30,7 +30,8 @@ void auth_log(lua_State *L, enum log_level level, int index, const char *prefix)
     log_text(&line, "file", call->script->file);
     log_text(&line, "user", call->request != NULL ? call->request->user : NULL);
     log_text(&line, "text",
-             arena_format(call->call.scratch, "%s%s", prefix, lua_tostring(L, index)));
+             auth_call_hide(call, arena_format(call->call.scratch, "%s%s", prefix,
+                                               lua_tostring(L, index))));
     log_end(&line);
 }
 

@@ -6,6 +6,7 @@
 #include "script/limits.h"
 
 #include <lauxlib.h>
+#include <string.h>
 
 static struct state *state_enter(struct auth_script *script)
 {
@@ -67,6 +68,26 @@ bool auth_call_push(struct auth_call *call, const char *name)
     return true;
 }
 
+/* A shorter one would be found where it is not meant. */
+const char *auth_call_hide(const struct auth_call *call, const char *text)
+{
+    enum { SHORTEST = 4 };
+
+    const char *password = call->request != NULL ? call->request->password : NULL;
+    size_t length = password != NULL ? strlen(password) : 0;
+    if (length < SHORTEST) {
+        return text;
+    }
+    struct arena *arena = call->call.scratch;
+    const char *place;
+    const char *hidden = "";
+    while ((place = strstr(text, password)) != NULL) {
+        hidden = arena_format(arena, "%s%.*s(password)", hidden, (int)(place - text), text);
+        text = place + length;
+    }
+    return *hidden != '\0' ? arena_format(arena, "%s%s", hidden, text) : text;
+}
+
 bool auth_call_run(struct auth_call *call, int arguments, int results, struct error *error)
 {
     int count = 0;
@@ -81,7 +102,7 @@ bool auth_call_run(struct auth_call *call, int arguments, int results, struct er
                               : "an error that is no text";
     limit_settle(&call->call, call->thread, status);
     if (call->call.limit == LIMIT_NONE) {
-        return error_set(error, ERROR_RULE, "%s", message);
+        return error_set(error, ERROR_RULE, "%s", auth_call_hide(call, message));
     }
     /* What a pcall of the script made of it does not matter. */
     return error_set(error, ERROR_RULE, "%s: over the limit of %s",

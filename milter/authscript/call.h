@@ -49,6 +49,9 @@ void auth_call_end(struct auth_call *call);
  * many. False: RULE, with file and line. */
 bool auth_call_run(struct auth_call *call, int arguments, int results, struct error *error);
 
+/* The text without the request's password, where that is in it. */
+const char *auth_call_hide(const struct auth_call *call, const char *text);
+
 /* Pushes the global function on the thread. False: there is none, nothing is pushed. */
 bool auth_call_push(struct auth_call *call, const char *name);
 

@@ -107,6 +107,10 @@ static void add_field(struct auth_call *call, const char *function,
         fields->password = value;
         return;
     }
+    if (!call->is_userdb && strcmp(plain, "password_noscheme") == 0) {
+        fields->password = arena_format(fields->arena, "{PLAIN}%s", value);
+        return;
+    }
     if (fields->count >= FIELD_COUNT) {
         warn(call, function, "more than 1000 fields: the rest is left out");
         return;
@@ -248,7 +252,8 @@ void reply_take(struct auth_call *call, const char *name, struct field_list *fie
              "no second value with OK: Dovecot 2.3 takes that for a failure; "
              "return {} with it");
     } else if (type == LUA_TSTRING && *lua_tostring(L, -1) != '\0') {
-        reply->reason = text_printable(arena, lua_tostring(L, -1), 500);
+        reply->reason =
+            text_printable(arena, auth_call_hide(call, lua_tostring(L, -1)), 500);
     } else if (result->code != NULL && strcmp(result->code, "next") == 0) {
         reply->reason = "the script leaves it to the next passdb";
     }

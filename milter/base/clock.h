@@ -19,7 +19,7 @@ double clock_elapsed_ms(const struct timespec *since);
 int64_t clock_seconds(void);
 
 /* From now on both clocks stand, the second one at this moment. For a process that does
- * nothing but tests, while no request is under way. */
+ * nothing but tests and replays, while no request is under way. */
 void clock_stop(int64_t seconds);
 void clock_go(void); /* as the host's again */
 bool clock_is_stopped(void);

@@ -345,6 +345,12 @@ bool config_load(struct config *config, const char *path, struct error *error)
 
 struct config *config_again(const struct config *config, struct error *error)
 {
+    return config_from(config, config->file, error);
+}
+
+struct config *config_from(const struct config *config, const char *path,
+                           struct error *error)
+{
     struct config *again = config_new();
     bool ok = true;
     const struct setting *setting;
@@ -355,7 +361,7 @@ struct config *config_again(const struct config *config, struct error *error)
             ok = config_override(again, assignment, error);
         }
     }
-    if (!ok || !config_load(again, config->file, error)) {
+    if (!ok || !config_load(again, path, error)) {
         config_free(&again);
     }
     return again;

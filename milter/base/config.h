@@ -66,6 +66,10 @@ bool config_load(struct config *config, const char *path, struct error *error);
  * the same overrides, nothing declared by rules. NULL when a source cannot be read. */
 struct config *config_again(const struct config *config, struct error *error);
 
+/* The same with another file; NULL: no file. */
+struct config *config_from(const struct config *config, const char *path,
+                           struct error *error);
+
 /* The file that config_load was given, or NULL. */
 const char *config_file(const struct config *config);
 

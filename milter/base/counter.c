@@ -46,6 +46,7 @@ const char *counter_name(enum counter counter)
         [COUNTER_PLAN_ERRORS] = "plan_errors",
         [COUNTER_RELOADS] = "reloads",
         [COUNTER_RELOAD_ERRORS] = "reload_errors",
+        [COUNTER_RECORD_LOST] = "record_lost",
         [COUNTER_LOG_LOST] = "log_lost",
     };
     return names[counter];

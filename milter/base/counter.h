@@ -32,7 +32,8 @@ enum counter {
     COUNTER_PLAN_ERRORS,
     COUNTER_RELOADS,
     COUNTER_RELOAD_ERRORS,
-    COUNTER_LOG_LOST, /* log lines that nobody took */
+    COUNTER_RECORD_LOST, /* transactions that could not be recorded */
+    COUNTER_LOG_LOST,    /* log lines that nobody took */
     COUNTER_COUNT,
 };
 

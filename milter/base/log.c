@@ -39,6 +39,8 @@ bool log_is_active(enum log_level level)
 const char *log_level_name(enum log_level level)
 {
     switch (level) {
+    case LOG_NONE:
+        return "none";
     case LOG_ERROR:
         return "error";
     case LOG_WARNING:

@@ -193,7 +193,7 @@ static bool print_text(const struct finding_list *findings, const struct snapsho
     }
     quota_report_print(quota, findings->arena);
     printf("errors: %zu, warnings: %zu\n", errors, warnings);
-    return fflush(stdout) == 0;
+    return options_flush();
 }
 
 int command_check(struct config *config, int argc, char **argv)

@@ -131,7 +131,7 @@ static bool print_all(const struct config *config, struct arena *arena, bool jso
     }
     if (!json) {
         json_decref(options);
-        return fflush(stdout) == 0;
+        return options_flush();
     }
     json_t *object = json_object();
     json_object_set_new(object, "options", options);

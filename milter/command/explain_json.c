@@ -2,6 +2,7 @@
 /* What `explain` found, for programs. */
 #include "command/explain_output.h"
 #include "command/json.h"
+#include "command/plan_json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -156,33 +157,6 @@ static void decisions_json(json_t *array, const struct decision_list *decisions)
     }
 }
 
-/* Edits carry the brackets that the MTA wants; the interface of this command does not. */
-static json_t *address_json(const char *address)
-{
-    size_t length = strlen(address);
-    bool bracketed = length >= 2 && address[0] == '<' && address[length - 1] == '>';
-    return bracketed ? json_bytes(address + 1, length - 2) : json_text(address);
-}
-
-static json_t *edit_json(const struct edit *edit)
-{
-    json_t *object = json_object();
-    set(object, "edit", edit_kind_name(edit->kind));
-    bool is_sender = edit->kind == EDIT_SET_SENDER;
-    if (edit->address != NULL) {
-        json_object_set_new(object, is_sender ? "sender" : "recipient",
-                            address_json(edit->address));
-    }
-    set(object, "orcpt", edit->orcpt);
-    set(object, "notify", edit->notify);
-    set(object, "name", edit->name);
-    if (edit->kind == EDIT_SET_HEADER || edit->kind == EDIT_DELETE_HEADER) {
-        json_object_set_new(object, "index", json_integer(edit->index));
-    }
-    set(object, "value", edit->value);
-    return object;
-}
-
 bool explanation_print_json(const struct explanation *explanation)
 {
     json_t *events = json_array();
@@ -201,10 +175,6 @@ bool explanation_print_json(const struct explanation *explanation)
     json_object_set_new(verdict, "rcpt", recipients);
     set(verdict, "message", explanation_message(explanation));
 
-    json_t *plan = json_array();
-    for (size_t i = 0; i < explanation->edits.count; i++) {
-        json_array_append_new(plan, edit_json(&explanation->edits.edits[i]));
-    }
     json_t *document = json_object();
     json_object_set_new(document, "generation",
                         json_integer((json_int_t)explanation->generation));
@@ -212,6 +182,6 @@ bool explanation_print_json(const struct explanation *explanation)
                         json_integer((json_int_t)explanation->snapshot));
     json_object_set_new(document, "events", events);
     json_object_set_new(document, "verdict", verdict);
-    json_object_set_new(document, "plan", plan);
+    json_object_set_new(document, "plan", plan_json(&explanation->edits));
     return json_print(document);
 }

@@ -2,6 +2,7 @@
 #include "command/explain_output.h"
 
 #include "base/text.h"
+#include "command/options.h"
 #include "mail/observation_text.h"
 
 #include <inttypes.h>
@@ -151,5 +152,5 @@ bool explanation_print_text(struct arena *arena, const struct explanation *expla
     if (explanation->edits.count == 0) {
         printf("  no edits\n");
     }
-    return fflush(stdout) == 0;
+    return options_flush();
 }

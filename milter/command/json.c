@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/text.h"
+#include "command/options.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -37,5 +38,5 @@ bool json_print(json_t *document)
 {
     int status = json_dumpf(document, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
     json_decref(document);
-    return status == 0 && putchar('\n') != EOF && fflush(stdout) == 0;
+    return status == 0 && putchar('\n') != EOF && options_flush();
 }

@@ -50,6 +50,11 @@ enum options_next options_read(int *argc, char **argv, const struct option_flag 
     return OPTIONS_GO_ON;
 }
 
+bool options_flush(void)
+{
+    return fflush(stdout) == 0 && ferror(stdout) == 0;
+}
+
 int options_fail(const char *command, const struct error *error)
 {
     struct arena *arena = arena_new();

@@ -25,6 +25,9 @@ struct option_flag {
 enum options_next options_read(int *argc, char **argv, const struct option_flag *flags,
                                const char *help);
 
+/* False: not all that was printed is out, now or before. */
+bool options_flush(void);
+
 /* One line "foregate COMMAND: ..." on stderr; returns STATUS_FAILED. */
 int options_fail(const char *command, const struct error *error);
 

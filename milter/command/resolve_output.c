@@ -2,6 +2,7 @@
 #include "command/resolve_output.h"
 
 #include "base/text.h"
+#include "command/options.h"
 #include "command/resolve_tree.h"
 #include "command/resolve_way.h"
 #include "directory/dms.h"
@@ -302,12 +303,12 @@ bool resolution_print_text(const struct resolution *resolution)
     } else {
         print_fault(resolution);
     }
-    return fflush(stdout) == 0;
+    return options_flush();
 }
 
 bool resolution_refuse_text(const struct resolution *resolution, const char *reason)
 {
     printf("%s: %s, syntax: %s\n", printable(resolution, resolution->typed),
            painted(resolution, RED, "error"), printable(resolution, reason));
-    return fflush(stdout) == 0;
+    return options_flush();
 }

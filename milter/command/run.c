@@ -29,7 +29,7 @@ static const char help[] =
     "Exit status: 0 stopped as asked, 2 it could not start or serve.\n";
 
 /* Below the 30 s after which service managers kill. */
-enum { DRAIN_MS = 25000 };
+enum { DRAIN_MS = 25000, FLUSH_MS = 2000 };
 
 /* Everything here lives until exit, which other threads do not wait for: hence static. */
 static struct parts parts;
@@ -100,7 +100,7 @@ static void ignore_signal(int number)
 }
 
 /* Does not return: callbacks of idle sessions may still run, so nothing is freed. */
-static _Noreturn void stop(void)
+static _Noreturn void stop(struct journal *journal)
 {
     ignore_signal(SIGTERM);
     ignore_signal(SIGINT);
@@ -113,10 +113,27 @@ static _Noreturn void stop(void)
             "transactions are still open after %d s: their clients are told to try again",
             DRAIN_MS / 1000);
     }
+    if (journal != NULL && !journal_flush(journal, FLUSH_MS)) {
+        log_message(LOG_WARNING, "record_lost", "the disk does not take the last records");
+    }
     counter_log();
     log_message(has_failed ? LOG_ERROR : LOG_INFO, "stopped", "%s",
                 has_failed ? "libmilter ended by itself" : "as asked");
     exit(has_failed ? STATUS_FAILED : STATUS_OK);
+}
+
+/* *journal is NULL when nothing is to be recorded. */
+static bool open_journal(const struct config *config, struct journal **journal,
+                         struct error *error)
+{
+    const struct journal_settings settings = {
+        .path = config_text(config, "record"),
+        .size_bytes = config_number(config, "record.size"),
+        .files = (int)config_number(config, "record.files"),
+    };
+    bool is_wanted = settings.path != NULL && settings.path[0] != '\0';
+    *journal = is_wanted ? journal_open(&settings, error) : NULL;
+    return !is_wanted || *journal != NULL;
 }
 
 static int fail(const struct error *error)
@@ -132,7 +149,9 @@ static bool start_parts(struct config *config, struct error *error)
     bool started = parts_start(&parts, config, &findings, error);
     if (started) {
         configure_log(config);
-        parts.transactions.record_all = log_is_active(LOG_DEBUG);
+        started = open_journal(config, &parts.transactions.journal, error);
+        parts.transactions.record_all =
+            log_is_active(LOG_DEBUG) || parts.transactions.journal != NULL;
     }
     volume_log_findings(&findings);
     arena_free(&arena);
@@ -197,7 +216,7 @@ static int serve(struct config *config)
     }
     log_start(config);
     wait_for_stop();
-    stop();
+    stop(parts.transactions.journal);
 }
 
 int command_run(struct config *config, int argc, char **argv)

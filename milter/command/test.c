@@ -61,7 +61,7 @@ static int test(const struct suite_settings *settings, struct test_files *files,
         options_fail(argv[0], &error);
         return STATUS_FAILED;
     }
-    if (fflush(stdout) != 0 || result.broken > 0) {
+    if (!options_flush() || result.broken > 0) {
         return STATUS_FAILED;
     }
     return result.failures > 0 ? STATUS_FINDING : STATUS_OK;

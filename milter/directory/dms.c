@@ -260,6 +260,16 @@ static void load_settled(struct loader *loader)
     snapshot_seal(loader->snapshot);
 }
 
+/* Of the contents as they were when they were last looked at. */
+static uint64_t combine(const struct dms_watch *watch)
+{
+    uint64_t digests[DMS_FILES + 1];
+    for (size_t i = 0; i <= DMS_FILES; i++) {
+        digests[i] = watch->files[i].digest;
+    }
+    return hash_bytes(0, digests, sizeof digests);
+}
+
 struct snapshot *dms_load_watched(const struct directory_settings *settings,
                                   struct dms_watch *watch, struct finding_list *findings,
                                   struct error *error)
@@ -270,6 +280,8 @@ struct snapshot *dms_load_watched(const struct directory_settings *settings,
     if (loader.failed) {
         *error = loader.error;
         snapshot_release(&loader.snapshot);
+    } else if (watch->files[0].digest != 0) {
+        loader.snapshot->digest = combine(watch);
     }
     return loader.snapshot;
 }
@@ -318,15 +330,14 @@ struct snapshot *dms_read(const struct directory_settings *settings,
 
 uint64_t dms_fingerprint(const struct directory_settings *settings, struct dms_watch *watch)
 {
-    uint64_t digests[DMS_FILES + 1] = {0};
     struct arena *arena = arena_new();
     for (size_t i = 0; i < DMS_FILES; i++) {
-        digests[i] = file_digest(arena_format(arena, "%s/%s", settings->volume, names[i]),
-                                 &watch->files[i]);
+        file_digest(arena_format(arena, "%s/%s", settings->volume, names[i]),
+                    &watch->files[i]);
     }
     if (settings->may_send_as != NULL) {
-        digests[DMS_FILES] = file_digest(settings->may_send_as, &watch->files[DMS_FILES]);
+        file_digest(settings->may_send_as, &watch->files[DMS_FILES]);
     }
     arena_free(&arena);
-    return hash_bytes(0, digests, sizeof digests);
+    return combine(watch);
 }

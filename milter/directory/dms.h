@@ -38,7 +38,8 @@ struct dms_watch {
     struct file_mark loaded[DMS_FILES + 1];
 };
 
-/* dms_load that remembers which files it opened, also when it fails. */
+/* dms_load that remembers which files it opened, also when it fails. The snapshot has the
+ * digest of the last look (dms_fingerprint), if there was one. */
 struct snapshot *dms_load_watched(const struct directory_settings *settings,
                                   struct dms_watch *watch, struct finding_list *findings,
                                   struct error *error);

@@ -307,3 +307,8 @@ uint64_t snapshot_generation(const struct snapshot *snapshot)
 {
     return snapshot->generation;
 }
+
+uint64_t snapshot_digest(const struct snapshot *snapshot)
+{
+    return snapshot->digest;
+}

@@ -91,4 +91,8 @@ void snapshot_compare(const struct snapshot *old, const struct snapshot *new,
 
 uint64_t snapshot_generation(const struct snapshot *snapshot); /* grows with each build */
 
+/* Over the contents of the files it was read from: the same in other processes; 0: not
+ * known. */
+uint64_t snapshot_digest(const struct snapshot *snapshot);
+
 #endif

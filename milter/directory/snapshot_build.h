@@ -13,6 +13,7 @@
 struct snapshot {
     atomic_size_t references;
     uint64_t generation;
+    uint64_t digest;                    /* of the files, see snapshot_digest */
     struct directory_settings settings; /* with the delimiters that are in force */
     struct arena *arena;                /* of patterns and other small things */
     struct table accounts;      /* address -> spelling in the file, or "" for the same */

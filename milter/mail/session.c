@@ -22,6 +22,7 @@ struct session *session_new(void)
     struct arena *arena = arena_new();
     struct session *session = arena_alloc(arena, sizeof *session);
     session->arena = arena;
+    session->port = -1;
     session->ip = session->name = session->helo = session->listener = "";
     session->notes.type = VALUE_TABLE;
     id_fill(session->id);

@@ -16,6 +16,7 @@ struct session {
     char id[SESSION_ID_BYTES]; /* hexadecimal, unique in this process and most likely beyond
                                 */
     const char *ip;            /* "" when unknown */
+    int port;                  /* -1 when unknown */
     const char *name;          /* client name, or "[address]" */
     const char *helo;          /* "" before HELO */
     const char *listener;      /* {daemon_name}, "" when not given */

@@ -52,13 +52,20 @@ struct services {
 
 struct stage_call;
 
+enum replay_result {
+    REPLAY_CALL,   /* the function is called */
+    REPLAY_ANSWER, /* it gave the results */
+    REPLAY_FAIL,   /* it did not return: it raises an error */
+};
+
 /* Answers of an earlier run, given again to rules in place of calling directory.*, quota.*,
  * dns.*, http.request and clock.*. */
 struct replay {
-    /* True: results, plain values that live until the next call, are what the function
-     * returned then. False: it is called. Worker thread, with a state locked. */
-    bool (*find)(void *context, const struct stage_call *stage, const char *name,
-                 const struct value_list *arguments, struct value_list *results);
+    /* The results are plain values that live until the next call. Worker thread, with a
+     * state locked. */
+    enum replay_result (*find)(void *context, const struct stage_call *stage,
+                               const char *name, const struct value_list *arguments,
+                               struct value_list *results);
     void *context;
 };
 

@@ -150,12 +150,18 @@ static int run_observed(lua_State *L, struct call *call, const luaL_Reg *functio
     call->observation = begin(decisions, name, &arguments, is_cut);
     account(decisions, used);
     struct value_list results;
-    if (replay != NULL &&
-        replay->find(replay->context, call->stage_call, name, &arguments, &results)) {
-        observe_source(call, "recorded", NULL);
-        return observe_results(L, replay_push(L, &results));
+    enum replay_result found = REPLAY_CALL;
+    if (replay != NULL) {
+        found = replay->find(replay->context, call->stage_call, name, &arguments, &results);
     }
-    return observe_results(L, function->func(L));
+    if (found == REPLAY_CALL) {
+        return observe_results(L, function->func(L));
+    }
+    observe_source(call, "recorded", NULL);
+    if (found == REPLAY_FAIL) {
+        return luaL_error(L, "%s did not return when this was recorded", name);
+    }
+    return observe_results(L, replay_push(L, &results));
 }
 
 static int call_function(lua_State *L)

@@ -20,13 +20,15 @@ PROGRAM = str(Path(os.environ.get("FOREGATE") or SOURCE / "build/dev/foregate").
 LIMIT = 60
 
 sys.path.insert(0, str(SOURCE / "tests/milter"))
+from driver import Milter  # noqa: E402
 from fake_dns import FakeDns  # noqa: E402
 from fake_http import FakeHttp, Reply  # noqa: E402
 from fake_quota import FULL, FakeQuota, NoSizeAbove  # noqa: E402
+from program import Program, wait_until  # noqa: E402
 
 SHIPPED = "subaddress alias recipient quota spoof"
 ROOT_NAMES = ("milter", "lua", "rules", "tests", "deploy", ".ci")
-WRONG = ("broken", "slips")  # examples of what fails
+WRONG = ("broken", "slips", "wrong")  # examples of what fails
 ADMIN_PATH = "/usr/sbin:/sbin"  # postconf lives there, and is not on everybody's PATH
 
 
@@ -147,6 +149,32 @@ class Workplace:
         # Not the file of this machine.
         self.config = self.folder / "foregate.conf"
         self.config.write_text("")
+        self.record()
+
+    def record(self):
+        """The file `record` in the folder of the consoles: two messages, as `run` records them."""
+        address = f"unix:{self.folder / 'milter'}"
+
+        def answers():
+            try:
+                Milter(address).quit()
+                return True
+            except OSError:
+                return False
+
+        gateway = subprocess.Popen(
+            [PROGRAM, "-c", str(self.config), "-o", f"listen={address}", "-o", "rules=alias recipient quota",
+             "-o", f"record={self.play}/record", "-o", "control=", "run"],
+            stderr=subprocess.DEVNULL, env=self.environment)
+        try:
+            wait_until(answers, LIMIT, "a gateway to record")
+            session = Milter(address).open()
+            for recipient in ("<alice+shop@example.com>", "<bob@example.com>"):
+                session.transaction([recipient], sender="<a@ext.test>")
+            session.quit()
+        finally:
+            gateway.terminate()
+            gateway.wait(LIMIT)
 
     def run(self, *command, without=(), rules=None):
         """rules: those of the manuals that are there, when not all."""
@@ -188,7 +216,7 @@ class Case(unittest.TestCase):
 
 class Blocks(Case):
     def test_every_block_is_of_a_known_kind(self):
-        known = {"lua", "console", "sh", "main.cf", "dovecot.cf", "foregate.conf", "layers"}
+        known = {"lua", "console", "log", "sh", "main.cf", "dovecot.cf", "foregate.conf", "layers"}
         for document in DOCUMENTS:
             for block in document.blocks:
                 with self.subTest(str(block)):
@@ -242,8 +270,17 @@ class Blocks(Case):
                 result = self.place.run(PROGRAM, "-c", str(file), "-o", f"dms.volume={self.place.sound}", "check")
                 self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
+    def test_rule_tests_pass(self):
+        """And leave out no line of the rule that they are named after."""
+        found = [block.words[2] for block in blocks("lua") if block.words[1] == "test" and block.words[2] not in WRONG]
+        self.assertGreater(len(found), 5)
+        result = self.place.foregate("test", "--coverage", *(f"{name}_test.lua" for name in found))
+        self.assertEqual((result.returncode, result.stderr), (0, ""), result.stdout)
+        for name in found:
+            self.assertRegex(result.stdout, rf"(?m)^# coverage \S+/{name}\.lua: (\d+) of \1 lines$")
+
     def test_consoles(self):
-        found = blocks("console")
+        found = [block for block in blocks("console") if block.words[1:] != ["running"]]
         self.assertGreater(len(found), 5)
         for block in found:
             for command, want in commands(block.text):
@@ -269,6 +306,42 @@ class Blocks(Case):
             room, _, rooms = line.partition("->")
             told[room.strip()] = {name.strip() for name in rooms.split(",") if name.strip()}
         self.assertEqual(told, {room: set(rooms) for room, rooms in layers.ALLOWED.items()})
+
+
+class FirstRule(unittest.TestCase):
+    """What the manual tells to do, in its order, beside a running program."""
+
+    RULE = "leaked"
+
+    def test_from_nothing_to_the_log(self):
+        quota = FakeQuota()
+        self.addCleanup(quota.stop)
+        found = {tuple(block.words): block.text for kind in ("lua", "foregate.conf", "log") for block in blocks(kind)}
+        with Program(quota=quota, options={"reload.watch": "no"}) as program:
+            program.write_rule(self.RULE, found["lua", "rule", self.RULE])
+            program.write_rule(f"{self.RULE}_test", found["lua", "test", self.RULE])
+            tried = [block for block in blocks("console") if block.words[1:] == ["running"]]
+            self.assertEqual(len(tried), 3)
+            self.follow(program, tried.pop(0))
+            program.options.update(re.findall(r"(?m)^([a-z.]+) = (.+)$", found["foregate.conf", "rule", self.RULE]))
+            program.write_config()
+            for block in tried:
+                self.follow(program, block)
+            self.assertEqual(program.at_rcpt("<alice+shop@example.com>"), "continue")
+            line = program.wait_log(f"decision rule={self.RULE} ")
+            self.assertTrue(matches(found["log", "running"].rstrip("\n"), line or ""), line)
+            del program.options[f"{self.RULE}.mode"]
+            program.write_config()
+            self.assertEqual(program.ask_reload()[0], 0)
+            self.assertEqual(program.at_rcpt("<alice+shop@example.com>"), "550 5.1.6 This address is no longer used")
+
+    def follow(self, program, block):
+        for command, want in commands(block.text):
+            words = command.split()
+            self.assertEqual(words[0], "foregate")
+            result = subprocess.run([PROGRAM, "-c", str(program.config), *words[1:]], capture_output=True, text=True,
+                                    cwd=program.user_rules, env=program.environment(), timeout=LIMIT, check=False)
+            self.assertTrue(matches(want, result.stdout), f"{block}: got\n{result.stdout}{result.stderr}\nwant\n{want}")
 
 
 def commands(text):
@@ -386,6 +459,13 @@ class Tables(Case):
             'assert(v.is and v.plan and v.kind and v.code) assert(equal and matches and print) end)')
         result = self.place.foregate("test", "seen_test.lua")
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
+    def test_errors_are_those_of_the_source(self):
+        source = "".join(path.read_text() for folder, kind in (("milter/script", "*.c"), ("milter/mail", "*.c"), ("lua", "*.lua"))
+                         for path in (SOURCE / folder).glob(kind))
+        told = [span for _, _, rows in tables("Error") for _, (names, *_) in rows for span in code_spans(names)]
+        self.assertGreater(len(told), 10)
+        self.assertEqual([text for text in told if text not in source], [])
 
     def test_handlers(self):
         """The handlers that are told are those a rule may have, with as many arguments."""

@@ -276,17 +276,18 @@ struct given {
     int asked;
 };
 
-static bool given_find(void *context, const struct stage_call *stage, const char *name,
-                       const struct value_list *arguments, struct value_list *results)
+static enum replay_result given_find(void *context, const struct stage_call *stage,
+                                     const char *name, const struct value_list *arguments,
+                                     struct value_list *results)
 {
     struct given *given = context;
     given->asked++;
     assert_int_equal(stage->stage, STAGE_RCPT);
     if (strcmp(name, given->name) != 0 || !value_list_equal(arguments, &given->arguments)) {
-        return false;
+        return REPLAY_CALL;
     }
     *results = given->results;
-    return true;
+    return given->results.count > 0 ? REPLAY_ANSWER : REPLAY_FAIL;
 }
 
 #define TEXT(string)                                                                       \
