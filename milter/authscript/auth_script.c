@@ -95,10 +95,33 @@ static bool load(struct auth_call *call, struct error *error)
         error->kind = ERROR_CONFIG;
         return false;
     }
-    script->has_passdb = has(call, "auth_passdb_lookup");
-    script->has_verify = has(call, "auth_password_verify");
-    script->has_userdb = has(call, "auth_userdb_lookup");
-    script->has_users = has(call, "auth_userdb_iterate");
+    return true;
+}
+
+bool auth_call_load(struct auth_script *script, struct state *state, struct error *error)
+{
+    auth_libraries_open(state->L);
+    auth_dovecot_open(state->L);
+    struct arena *arena = arena_new();
+    struct auth_call call;
+    auth_call_open(&call, script, state, arena);
+    bool ok = load(&call, error);
+    auth_call_close(&call);
+    arena_free(&arena);
+    return ok;
+}
+
+static bool find_functions(struct auth_script *script, struct error *error)
+{
+    struct arena *arena = arena_new();
+    struct auth_call call;
+    auth_call_begin(&call, script, script->states[0], arena);
+    script->has_passdb = has(&call, "auth_passdb_lookup");
+    script->has_verify = has(&call, "auth_password_verify");
+    script->has_userdb = has(&call, "auth_userdb_lookup");
+    script->has_users = has(&call, "auth_userdb_iterate");
+    auth_call_end(&call);
+    arena_free(&arena);
     return script->has_passdb || script->has_verify || script->has_userdb ||
            error_set(error, ERROR_CONFIG,
                      "%s: defines none of the functions auth_passdb_lookup, "
@@ -110,14 +133,9 @@ static bool add_state(struct auth_script *script, size_t memory, struct error *e
 {
     struct state *state = state_new_standard(memory);
     script->states[script->state_count++] = state;
-    auth_libraries_open(state->L);
-    auth_dovecot_open(state->L);
-    struct arena *arena = arena_new();
-    struct auth_call call;
-    auth_call_begin(&call, script, state, arena);
-    bool ok = load(&call, error);
-    auth_call_end(&call);
-    arena_free(&arena);
+    pthread_mutex_lock(&state->lock);
+    bool ok = auth_call_load(script, state, error);
+    pthread_mutex_unlock(&state->lock);
     return ok;
 }
 
@@ -139,6 +157,7 @@ struct auth_script *auth_script_new(const struct auth_script_settings *settings,
     for (int i = 0; ok && i < settings->states; i++) {
         ok = add_state(script, settings->memory, error);
     }
+    ok = ok && find_functions(script, error);
     if (!ok) {
         auth_script_free(&script);
     }

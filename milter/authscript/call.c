@@ -2,13 +2,14 @@
 #include "authscript/call.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "script/await.h"
 #include "script/limits.h"
 
 #include <lauxlib.h>
 #include <string.h>
 
-static struct state *state_enter(struct auth_script *script)
+static struct state *least_used(struct auth_script *script)
 {
     struct state *best = script->states[0];
     for (int i = 1; i < script->state_count; i++) {
@@ -19,37 +20,65 @@ static struct state *state_enter(struct auth_script *script)
     return best;
 }
 
-void auth_call_begin(struct auth_call *call, struct auth_script *script,
-                     struct state *state, struct arena *arena)
+void auth_call_open(struct auth_call *call, struct auth_script *script, struct state *state,
+                    struct arena *arena)
 {
-    state = state != NULL ? state : state_enter(script);
     *call = (struct auth_call){
         .call =
             {
                 .services = &script->services,
                 .state = state,
+                .id = state->next_call_id++,
                 .scratch = arena,
                 .instructions_left = script->instructions,
                 .deadline_ms = clock_monotonic_ms() + script->timeout_ms,
             },
         .script = script,
+        .thread = lua_newthread(state->L),
     };
-    atomic_fetch_add(&state->users, 1);
-    pthread_mutex_lock(&state->lock);
-    call->call.id = state->next_call_id++;
-    call->thread = lua_newthread(state->L);
     call->anchor = luaL_ref(state->L, LUA_REGISTRYINDEX);
     limit_begin(&call->call, call->thread);
 }
 
-void auth_call_end(struct auth_call *call)
+void auth_call_close(struct auth_call *call)
 {
     struct state *state = call->call.state;
     lua_resetthread(call->thread);
     luaL_unref(state->L, LUA_REGISTRYINDEX, call->anchor);
     if (call->call.limit != LIMIT_NONE || call->call.memory_failures > 0) {
         lua_gc(state->L, LUA_GCCOLLECT);
+        atomic_store(&state->spent, state->memory_bytes > state->memory_limit / 4 * 3);
     }
+}
+
+static void renew(struct auth_script *script, struct state *state)
+{
+    struct error error;
+    log_message(LOG_WARNING, "auth_script_spent",
+                "%s: its globals keep all memory of a state: it begins anew", script->file);
+    state_renew_standard(state);
+    if (!auth_call_load(script, state, &error)) {
+        log_message(LOG_ERROR, "auth_script_spent", "%s", error.text);
+        atomic_store(&state->spent, true); /* the next call tries again */
+    }
+}
+
+void auth_call_begin(struct auth_call *call, struct auth_script *script,
+                     struct state *state, struct arena *arena)
+{
+    state = state != NULL ? state : least_used(script);
+    atomic_fetch_add(&state->users, 1);
+    pthread_mutex_lock(&state->lock);
+    if (atomic_load(&state->spent) && atomic_load(&state->users) == 1) {
+        renew(script, state);
+    }
+    auth_call_open(call, script, state, arena);
+}
+
+void auth_call_end(struct auth_call *call)
+{
+    struct state *state = call->call.state;
+    auth_call_close(call);
     pthread_mutex_unlock(&state->lock);
     atomic_fetch_sub(&state->users, 1);
 }

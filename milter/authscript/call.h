@@ -40,10 +40,20 @@ static inline struct auth_call *auth_call_of(lua_State *L)
     return (struct auth_call *)(void *)call_of(L);
 }
 
-/* Locks the least used state, or this one. */
+/* Locks the least used state, or this one. One whose globals hoard its memory begins anew
+ * when nobody is in it. */
 void auth_call_begin(struct auth_call *call, struct auth_script *script,
                      struct state *state, struct arena *arena);
 void auth_call_end(struct auth_call *call);
+
+/* For auth_script.c, which begins a state anew: the state is locked already, and stays so.
+ */
+void auth_call_open(struct auth_call *call, struct auth_script *script, struct state *state,
+                    struct arena *arena);
+void auth_call_close(struct auth_call *call);
+
+/* Runs the file and its script_init in a fresh state. */
+bool auth_call_load(struct auth_script *script, struct state *state, struct error *error);
 
 /* The function below so many arguments, on the thread: results in their place, results
  * many. False: RULE, with file and line. */

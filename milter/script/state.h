@@ -76,6 +76,9 @@ void state_free(struct state **state);
  * us. */
 struct state *state_new_standard(size_t memory_limit);
 
+/* The same state, empty again. With no call in it, locked or alone. */
+void state_renew_standard(struct state *state);
+
 /* Runs a file of our own library with the values on the stack as arguments, for one result
  * in their place. CONFIG, with how to mend it. */
 bool state_run_library(lua_State *L, const char *folder, const char *name, int arguments,

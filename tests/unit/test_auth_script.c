@@ -193,6 +193,35 @@ static void test_userdb(void **state)
     }
 }
 
+/* Globals that keep all memory end with the state that they are in. */
+static void test_hoard(void **state)
+{
+    (void)state;
+    struct error error;
+    struct arena *arena = arena_new();
+    struct auth_script *script = load("hoard = {}\n"
+                                      "function auth_userdb_lookup(req)\n"
+                                      "  if req.user == 'fill' then for i = 1, 1e9 do "
+                                      "hoard[i] = ('x'):rep(1000) .. i end end\n"
+                                      "  return 1, { n = #hoard }\n"
+                                      "end",
+                                      1, &error);
+    assert_non_null(script);
+    for (int i = 0; i < 3; i++) {
+        struct auth_reply reply;
+        struct auth_request request = request_of(arena, "fill");
+        auth_script_userdb(script, &request, arena, &reply);
+        assert_int_equal(reply.answer, AUTH_FAILED);
+        assert_string_equal(reply.code, "limit");
+        request = request_of(arena, "alice");
+        auth_script_userdb(script, &request, arena, &reply);
+        assert_int_equal(reply.answer, AUTH_FOUND);
+        assert_string_equal(fields_text(arena, &reply), "n=0 ");
+    }
+    auth_script_free(&script);
+    arena_free(&arena);
+}
+
 /* After a call over a limit, or with an old request, the state goes on. */
 static void test_afterwards(void **state)
 {
@@ -404,9 +433,9 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_userdb),  cmocka_unit_test(test_afterwards),
-        cmocka_unit_test(test_files),   cmocka_unit_test(test_lint),
-        cmocka_unit_test(test_waiting),
+        cmocka_unit_test(test_userdb),     cmocka_unit_test(test_hoard),
+        cmocka_unit_test(test_afterwards), cmocka_unit_test(test_files),
+        cmocka_unit_test(test_lint),       cmocka_unit_test(test_waiting),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
