@@ -85,6 +85,7 @@ static const char *expand(lua_State *L, const struct auth_call *call, const char
     const char *expanded = template_expand(call->call.scratch, call->request, text, &error);
     if (expanded == NULL) {
         luaL_error(L, "var_expand: %s", error.text);
+        return "";
     }
     limit_charge(L, (int64_t)strlen(expanded));
     return expanded;

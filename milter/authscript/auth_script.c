@@ -147,7 +147,7 @@ struct auth_script *auth_script_new(const struct auth_script_settings *settings,
     script->file = strdup(settings->file);
     script->arguments = strdup(settings->arguments != NULL ? settings->arguments : "");
     script->scheme = strdup(settings->scheme);
-    script->states = calloc((size_t)settings->states, sizeof *script->states);
+    script->states = calloc((size_t)settings->states, sizeof(struct state *));
     must(script->file != NULL && script->arguments != NULL && script->scheme != NULL &&
          script->states != NULL);
     script->instructions = settings->instructions;

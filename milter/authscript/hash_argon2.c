@@ -2,19 +2,33 @@
 #include "authscript/password_hash.h"
 
 #include <argon2.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* `prefix` and a number; moves *at behind it. */
+static bool read_number(const char **at, const char *prefix, unsigned long *number)
+{
+    size_t length = strlen(prefix);
+    if (strncmp(*at, prefix, length) != 0) {
+        return false;
+    }
+    char *end;
+    *number = strtoul(*at + length, &end, 10);
+    bool found = end != *at + length;
+    *at = end;
+    return found;
+}
 
 static bool is_affordable(const char *stored)
 {
-    unsigned kib = 0;
-    unsigned passes = 0;
-    unsigned lanes = 0;
-    const char *costs = strstr(stored, "$m=");
-    return costs != NULL &&
-           sscanf(costs, "$m=%9u,t=%9u,p=%9u", &kib, &passes, &lanes) == 3 &&
-           kib <= ARGON_KIB && passes <= ARGON_PASSES &&
-           (unsigned long)kib * passes <= ARGON_WORK && lanes <= 16;
+    unsigned long kib;
+    unsigned long passes;
+    unsigned long lanes;
+    const char *at = strstr(stored, "$m=");
+    return at != NULL && read_number(&at, "$m=", &kib) &&
+           read_number(&at, ",t=", &passes) && read_number(&at, ",p=", &lanes) &&
+           kib <= ARGON_KIB && passes <= ARGON_PASSES && kib * passes <= ARGON_WORK &&
+           lanes <= 16;
 }
 
 int hash_argon2(const char *plain, const char *stored)
