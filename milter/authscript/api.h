@@ -26,6 +26,9 @@ void auth_request_open(lua_State *L);
 /* The object that functions of the script get: valid until the call ends. */
 void auth_request_push(lua_State *L, struct auth_call *call);
 
+/* The running call. Raises where there is none: in a finalizer that runs between calls. */
+struct auth_call *auth_call_needed(lua_State *L);
+
 /* A new event on the stack. */
 int auth_event_new(lua_State *L);
 

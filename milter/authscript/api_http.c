@@ -285,7 +285,7 @@ static int on_answer(lua_State *L, int status, lua_KContext place)
 
 static int submit(lua_State *L)
 {
-    struct call *call = call_of(L);
+    struct call *call = &auth_call_needed(L)->call;
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     lua_getfield(L, 1, "timeout_ms");
@@ -328,7 +328,7 @@ static int response_payload(lua_State *L)
 
 static int response_header(lua_State *L)
 {
-    struct arena *arena = call_of(L)->scratch;
+    struct arena *arena = auth_call_needed(L)->call.scratch;
     const char *name = text_fold_copy(arena, luaL_checkstring(L, 2));
     answer_field(L, "headers");
     if (lua_getfield(L, -1, name) == LUA_TNIL) {

@@ -35,10 +35,19 @@ void auth_log(lua_State *L, enum log_level level, int index, const char *prefix)
     log_end(&line);
 }
 
+struct auth_call *auth_call_needed(lua_State *L)
+{
+    struct auth_call *call = auth_call_of(L);
+    if (call == NULL) {
+        luaL_error(L, "not in a finalizer");
+    }
+    return call;
+}
+
 /* The request of the running call; a script may have kept an older one. */
 static struct auth_call *check(lua_State *L)
 {
-    struct auth_call *call = auth_call_of(L);
+    struct auth_call *call = auth_call_needed(L);
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_pushstring(L, item);
     lua_rawget(L, 1);

@@ -45,11 +45,12 @@ static int print(lua_State *L)
     return 0;
 }
 
-/* Not anchored to a call: it may be resumed by a later one. */
+/* Whoever made it, the running call resumes it. */
 static void adopt(lua_State *L, lua_State *thread)
 {
-    limit_begin_child(call_of(L), thread);
-    call_of(L)->running = thread;
+    struct call *call = &auth_call_needed(L)->call;
+    limit_begin_child(call, thread);
+    call->running = thread;
 }
 
 static int create(lua_State *L)
@@ -154,7 +155,7 @@ static int close_thread(lua_State *L)
 {
     lua_State *thread = thread_of(L, 0);
     if (thread != L) {
-        limit_begin_child(call_of(L), thread);
+        limit_begin_child(&auth_call_needed(L)->call, thread);
     }
     return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }

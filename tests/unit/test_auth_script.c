@@ -131,6 +131,12 @@ static const struct expectation {
     {"return 1, { a = tostring(req.user) .. tostring(req.nothing) .. req.protocol .. "
      "req.service .. tostring(req.password) }",
      AUTH_FOUND, "a=alice@example.comnilsmtpsmtpnil "},
+    {"setmetatable({}, { __gc = function() req:log_info('x') "
+     "dovecot.http.client{}:request{url='http://x/'}:submit() end }) "
+     "setmetatable({}, { __gc = function() coroutine.wrap(print)() end }) "
+     "setmetatable({}, { __gc = function() dovecot.i_info('x') string.rep('x', 3) end }) "
+     "return 1, {}",
+     AUTH_FOUND, ""},
     {"kept = kept or req return 1, { a = kept.user }", AUTH_FOUND, "a=alice@example.com "},
     {"return 1, { a = tostring(select(2, req:password_verify('{SHA256}x', 'y'))):sub(1, "
      "22), "
