@@ -23,6 +23,7 @@ static const char help[] =
     "  check     what is wrong with configuration, rules and directory\n"
     "  resolve   where mail for an address goes\n"
     "  explain   one SMTP transaction, dry: what each rule decides, and why\n"
+    "  auth      what a Dovecot auth script says of users\n"
     "  compare   recorded mail through two sets of rules: what would be different\n"
     "  test      tests of rules, with accounts, services and a clock of their own\n"
     "  config    the options, their values, and where each comes from\n"
@@ -45,7 +46,8 @@ static const struct subcommand subcommands[] = {
     {"run", command_run, true, false},          {"reload", command_reload, false, true},
     {"check", command_check, false, true},      {"resolve", command_resolve, false, false},
     {"explain", command_explain, false, false}, {"test", command_test, true, false},
-    {"compare", command_compare, false, false}, {"config", command_config, false, false},
+    {"compare", command_compare, false, false}, {"auth", command_auth, false, false},
+    {"config", command_config, false, false},
 };
 
 static const struct subcommand *find_subcommand(const char *name)

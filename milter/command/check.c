@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `foregate check`: what is wrong, before mail finds out. */
+#include "command/check_auth.h"
 #include "command/check_quota.h"
 #include "command/check_tests.h"
 #include "command/command.h"
@@ -215,6 +216,7 @@ int command_check(struct config *config, int argc, char **argv)
     bool is_sound = check_config(config, &findings);
     if (is_sound) {
         check_tests(config, &findings);
+        check_auth(config, &findings);
     }
     struct snapshot *snapshot = check_directory(config, &findings);
     struct quota_report quota = {0};

@@ -17,6 +17,7 @@ int command_reload(struct config *config, int argc, char **argv);
 int command_check(struct config *config, int argc, char **argv);
 int command_resolve(struct config *config, int argc, char **argv);
 int command_explain(struct config *config, int argc, char **argv);
+int command_auth(struct config *config, int argc, char **argv);
 int command_compare(struct config *config, int argc, char **argv);
 int command_test(struct config *config, int argc, char **argv);
 int command_config(struct config *config, int argc, char **argv);

@@ -44,7 +44,8 @@ struct http_client *http_client_new_scripted(const struct http_settings *setting
                                              http_script *script, void *argument);
 
 struct http_answer {
-    int status; /* 200 and above */
+    int status;         /* 200 and above */
+    const char *reason; /* what the server wrote behind it; "" at least */
     const struct http_header *headers;
     size_t header_count;
     const char *body; /* a NUL follows it */

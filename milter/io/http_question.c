@@ -7,7 +7,8 @@
 
 enum { PLACE_BYTES = 200 };
 
-static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+static const char *const methods[] = {"GET",    "HEAD",    "POST",     "PUT",   "PATCH",
+                                      "DELETE", "OPTIONS", "PROPFIND", "REPORT"};
 
 /* They say where the request ends and what becomes of the connection, which is not the
  * asker's business. */
@@ -38,7 +39,8 @@ static bool check_method(const struct http_question *question, struct error *err
     }
     if (!is_known) {
         return error_set(error, ERROR_RULE,
-                         "the method is none of GET, HEAD, POST, PUT, PATCH, DELETE");
+                         "the method is none of GET, HEAD, POST, PUT, PATCH, DELETE, "
+                         "OPTIONS, PROPFIND, REPORT");
     }
     bool takes_none =
         method != NULL && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0);

@@ -26,8 +26,8 @@ struct http_header {
 
 /* Borrows. A NUL follows each text; those with a length may hold anything before it. */
 struct http_question {
-    const char
-        *method; /* GET HEAD POST PUT PATCH DELETE; NULL: POST with a body, else GET */
+    const char *method; /* GET HEAD POST PUT PATCH DELETE OPTIONS PROPFIND REPORT; NULL:
+                           POST with a body, else GET */
     const char *url;
     size_t url_length;
     const struct http_header *headers;

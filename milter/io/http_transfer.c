@@ -13,7 +13,7 @@
 
 /* libcurl gives the first of several addresses half of the time to connect: it has to know
  * the time, but the deadline comes first. */
-enum { LATER_MS = 100, LOOKUP_MS = 10 * 60 * 1000 };
+enum { LATER_MS = 100, LOOKUP_MS = 10 * 60 * 1000, REASON_BYTES = 200 };
 
 #define set(handle, option, value) must(curl_easy_setopt(handle, option, value) == CURLE_OK)
 
@@ -145,6 +145,20 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *argument)
     return buffer_append(&transfer->body, bytes, size * count) ? size * count : 0;
 }
 
+/* `HTTP/1.1 207 Multi-Status`. Nobody may be waiting any more. */
+static void take_reason(struct http_transfer *transfer, const char *line, size_t length)
+{
+    if (transfer->request == NULL) {
+        return;
+    }
+    struct arena *arena = transfer->request->arena;
+    char *text = text_trim(arena_copy_bytes(arena, line, length));
+    const char *status = strchr(text, ' ');
+    const char *reason = status != NULL ? strchr(status + 1, ' ') : NULL;
+    transfer->request->answer.reason =
+        text_printable(arena, reason != NULL ? reason + 1 : "", REASON_BYTES);
+}
+
 /* libcurl keeps the lines itself. Those of a 100 Continue count, and those behind the body.
  */
 static size_t take_header(char *line, size_t size, size_t count, void *argument)
@@ -154,6 +168,7 @@ static size_t take_header(char *line, size_t size, size_t count, void *argument)
     transfer->header_bytes += length;
     if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
         transfer->header_ended = false;
+        take_reason(transfer, line, length);
     } else if (length > 0 && (line[0] == '\r' || line[0] == '\n')) {
         transfer->header_ended = true;
     }

@@ -14,6 +14,8 @@ enum { ALL_FUNCTIONS = 1000 };
 struct await {
     struct request **requests;
     size_t count;
+    void (*work)(void *argument); /* instead of requests; or NULL */
+    void *argument;
 };
 
 /* Beside the request in the userdata that await_request makes. */
@@ -74,6 +76,19 @@ int await_request(lua_State *L, struct request *request, lua_KContext context,
     int place = lua_gettop(L);
     lua_pushlightuserdata(L, &single->await);
     return lua_yieldk(L, 1, place, on_wake);
+}
+
+int await_work(lua_State *L, void (*work)(void *argument), void *argument,
+               lua_KContext context, lua_KFunction continuation)
+{
+    if (!lua_isyieldable(L)) {
+        work(argument);
+        return continuation(L, LUA_OK, context);
+    }
+    struct await *await = lua_newuserdatauv(L, sizeof *await, 0);
+    *await = (struct await){.work = work, .argument = argument};
+    lua_pushlightuserdata(L, await);
+    return lua_yieldk(L, 1, context, continuation);
 }
 
 /* One step of a child: runs it to its end or to its next wait. True: it waits. */
@@ -198,7 +213,11 @@ int await_run(struct call *call, lua_State *thread, int argument_count, int *res
         const struct await *await = lua_touserdata(thread, -1);
         lua_pop(thread, *result_count);
         pthread_mutex_unlock(&state->lock);
-        request_wait(call->services->loop, await->requests, await->count);
+        if (await->work != NULL) {
+            await->work(await->argument);
+        } else {
+            request_wait(call->services->loop, await->requests, await->count);
+        }
         pthread_mutex_lock(&state->lock);
         argument_count = 0;
     }

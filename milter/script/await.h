@@ -16,6 +16,12 @@
 int await_request(lua_State *L, struct request *request, lua_KContext context,
                   lua_KFunction continuation);
 
+/* The same for work(argument), which runs on the calling thread with the state unlocked and
+ * must not touch Lua; argument must be anchored. Where Lua cannot yield it runs at once.
+ * Not below all {}. */
+int await_work(lua_State *L, void (*work)(void *argument), void *argument,
+               lua_KContext context, lua_KFunction continuation);
+
 /* all { f, g, ... }: the functions side by side under the call's deadline. */
 int await_all(lua_State *L);
 

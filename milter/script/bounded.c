@@ -2,6 +2,7 @@
 #include "script/bounded.h"
 
 #include "script/limits.h"
+#include "script/state.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -18,7 +19,9 @@ enum {
 
 void bounded_number(lua_State *L, int argument)
 {
-    if (lua_type(L, argument) == LUA_TSTRING) {
+    const struct call *call = call_of(L);
+    bool is_allowed = call != NULL && call->state->texts_are_numbers;
+    if (!is_allowed && lua_type(L, argument) == LUA_TSTRING) {
         luaL_typeerror(L, argument, "number");
     }
 }
@@ -303,14 +306,8 @@ static void forbid_arithmetic(lua_State *L)
     lua_pop(L, 2);
 }
 
-void bounded_open(lua_State *L)
+static void replace_functions(lua_State *L)
 {
-    luaL_requiref(L, LUA_GNAME, luaopen_base, 1);
-    luaL_requiref(L, LUA_TABLIBNAME, luaopen_table, 1);
-    luaL_requiref(L, LUA_STRLIBNAME, luaopen_string, 1);
-    luaL_requiref(L, LUA_MATHLIBNAME, luaopen_math, 1);
-    luaL_requiref(L, LUA_UTF8LIBNAME, luaopen_utf8, 1);
-    lua_settop(L, 0);
     for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
         lua_getglobal(L, bounds[i].library);
         lua_getfield(L, -1, bounds[i].name);
@@ -319,13 +316,31 @@ void bounded_open(lua_State *L)
         lua_setfield(L, -2, bounds[i].name);
     }
     lua_settop(L, 0);
-    lua_pushcfunction(L, frozen_next);
-    lua_setglobal(L, "next");
     lua_getglobal(L, LUA_TABLIBNAME);
     lua_pushcfunction(L, concat);
     lua_setfield(L, -2, "concat");
     lua_getglobal(L, LUA_STRLIBNAME);
     patterns_open(L);
     lua_settop(L, 0);
+}
+
+void bounded_open(lua_State *L)
+{
+    luaL_requiref(L, LUA_GNAME, luaopen_base, 1);
+    luaL_requiref(L, LUA_TABLIBNAME, luaopen_table, 1);
+    luaL_requiref(L, LUA_STRLIBNAME, luaopen_string, 1);
+    luaL_requiref(L, LUA_MATHLIBNAME, luaopen_math, 1);
+    luaL_requiref(L, LUA_UTF8LIBNAME, luaopen_utf8, 1);
+    lua_settop(L, 0);
+    replace_functions(L);
+    lua_pushcfunction(L, frozen_next);
+    lua_setglobal(L, "next");
     forbid_arithmetic(L);
+}
+
+void bounded_open_standard(lua_State *L)
+{
+    luaL_openlibs(L);
+    lua_settop(L, 0);
+    replace_functions(L);
 }

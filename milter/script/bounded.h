@@ -9,7 +9,13 @@
 /* Opens the libraries and puts the bounded functions in their place. */
 void bounded_open(lua_State *L);
 
-/* Raises when the argument is a text, which Lua would read as a number. */
+/* All of Lua's standard libraries, with the bounded functions in their place that cost what
+ * they are given; numbers may be texts, as in Lua. For files that were not written for us.
+ */
+void bounded_open_standard(lua_State *L);
+
+/* Raises when the argument is a text, which Lua would read as a number; not in a state that
+ * allows it. */
 void bounded_number(lua_State *L, int argument);
 
 /* Puts the content of a frozen table (sandbox.lua) in its place: for functions that look

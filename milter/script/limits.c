@@ -72,6 +72,9 @@ static void limit_hook(lua_State *L, lua_Debug *record)
         return;
     }
     struct call *call = call_of(L);
+    if (call == NULL) {
+        return; /* a thread that a script made inherits the hook before it has a call */
+    }
     int interval = lua_gethookcount(L);
     call->instructions_left -= interval;
     if (interval == CHILD_INSTRUCTIONS) {

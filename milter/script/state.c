@@ -103,7 +103,16 @@ static bool build(struct state *state, const char *library_path, struct error *e
     return true;
 }
 
-struct state *state_new(size_t memory_limit, const char *library_path, struct error *error)
+static void open_lua(struct state *state)
+{
+    state->L = lua_newstate(allocate, state);
+    if (state->L == NULL) {
+        abort();
+    }
+    call_set(state->L, NULL);
+}
+
+static struct state *allocate_state(size_t memory_limit)
 {
     struct state *state = calloc(1, sizeof *state);
     if (state == NULL) {
@@ -113,11 +122,29 @@ struct state *state_new(size_t memory_limit, const char *library_path, struct er
     state->memory_limit = memory_limit;
     state->library_ref = LUA_NOREF;
     state->next_call_id = 1;
-    state->L = lua_newstate(allocate, state);
-    if (state->L == NULL) {
-        abort();
-    }
-    call_set(state->L, NULL);
+    open_lua(state);
+    return state;
+}
+
+struct state *state_new_standard(size_t memory_limit)
+{
+    struct state *state = allocate_state(memory_limit);
+    state->texts_are_numbers = true;
+    bounded_open_standard(state->L);
+    return state;
+}
+
+void state_renew_standard(struct state *state)
+{
+    lua_close(state->L);
+    open_lua(state);
+    atomic_store(&state->spent, false);
+    bounded_open_standard(state->L);
+}
+
+struct state *state_new(size_t memory_limit, const char *library_path, struct error *error)
+{
+    struct state *state = allocate_state(memory_limit);
     if (!build(state, library_path, error)) {
         state_free(&state);
         return NULL;

@@ -35,8 +35,9 @@ struct state {
     atomic_int users; /* calls in it, waiting ones too: for choosing the least loaded */
     size_t memory_bytes;
     size_t memory_limit;
-    atomic_bool spent;    /* rules hoard its memory: to be replaced */
-    struct call *running; /* its rule code runs: the cap holds. NULL: our own set-up */
+    bool texts_are_numbers; /* where a function wants a number, as in Lua */
+    atomic_bool spent;      /* rules hoard its memory: to be replaced */
+    struct call *running;   /* its rule code runs: the cap holds. NULL: our own set-up */
     uint64_t next_call_id;
     /* Registry references, LUA_NOREF where there is none. */
     int library_ref;                  /* what ruleset.lua returned */
@@ -70,6 +71,13 @@ struct call {
 
 struct state *state_new(size_t memory_limit, const char *library_path, struct error *error);
 void state_free(struct state **state);
+
+/* With Lua's standard libraries and nothing of ours: for files that were not written for
+ * us. */
+struct state *state_new_standard(size_t memory_limit);
+
+/* The same state, empty again. With no call in it, locked or alone. */
+void state_renew_standard(struct state *state);
 
 /* Runs a file of our own library with the values on the stack as arguments, for one result
  * in their place. CONFIG, with how to mend it. */

@@ -126,6 +126,8 @@ class Workplace:
         for block in blocks("lua"):
             if block.words[1:2] == ["rule"]:
                 (self.rules / f"{block.words[2]}.lua").write_text(block.text)
+            elif block.words[1:2] == ["auth"]:
+                (self.play / f"{block.words[2]}.lua").write_text(block.text)
             elif block.words[1:2] == ["test"]:
                 (self.play / f"{block.words[2]}_test.lua").write_text(block.text)
         self.quota = FakeQuota()
@@ -226,8 +228,8 @@ class Blocks(Case):
         found = rules()
         self.assertGreater(len(found), 5)
         for block in blocks("lua"):
-            self.assertIn(block.words[1:2], (["rule"], ["test"]),
-                          f"{block}: an example is a whole file: ```lua rule NAME, ```lua test NAME")
+            self.assertIn(block.words[1:2], (["rule"], ["test"], ["auth"]),
+                          f"{block}: an example is a whole file: ```lua rule NAME, ```lua test NAME, ```lua auth NAME")
         names = [tuple(block.words[1:3]) for block in blocks("lua")]
         self.assertEqual(len(names), len(set(names)), names)
         for block in found:
@@ -523,7 +525,7 @@ class Findings(unittest.TestCase):
                 for code in code_spans(names):
                     self.assertNotIn(code, told, f"{document.path.relative_to(SOURCE)}:{line}")
                     told[code] = set(severity.split(", "))
-        found = self.codes("directory/*.c", "command/check*.c", "base/config_*.c", "script/lint*.c")
+        found = self.codes("directory/*.c", "command/check*.c", "base/config_*.c", "script/lint*.c", "authscript/lint.c")
         of_rules = (SOURCE / "lua/lint/report.lua").read_text()
         for code, severities in re.findall(r'\["([a-z-]+)"\] = "([a-z, ]+)"', of_rules):
             found[code] = set(severities.split(", "))
