@@ -221,16 +221,16 @@ local function write_volume(content)
 end
 
 -- "kind", "kind: text"
-local function split(answer)
+local function split(answer, level)
     if type(answer) ~= "string" then
-        error("an answer is a text, not a " .. type(answer), 4)
+        error("an answer is a text, not a " .. type(answer), level or 4)
     end
     local kind, text = answer:match("^(%l+):? ?(.*)$")
     return kind, text ~= "" and text or nil
 end
 
-local function bad_answer(answer, what)
-    error(show(answer) .. " is no answer: write " .. what, 4)
+local function bad_answer(answer, what, level)
+    error(show(answer) .. " is no answer: write " .. what, level or 4)
 end
 
 local function set_fault(_, key, answer)
@@ -260,16 +260,29 @@ local function set_quota(_, mailbox, answer)
     world.quota(mailbox, kind, text or kind == "fails" and "the test says so" or FULL, 0)
 end
 
+-- In no order: what one recipient needs is asked side by side.
+local function expect_asked(got, want, what)
+    table.sort(got)
+    table.sort(want)
+    expect(got, want, what, 3)
+end
+
 local function asked(want)
     need(want, "table", "t.asked")
     local got = {}
     for i, question in ipairs(world.asked()) do
         got[i] = question.mailbox .. " " .. question.bytes
     end
-    -- In no order: mailboxes of one recipient are asked side by side.
-    table.sort(got)
-    table.sort(want)
-    expect(got, want, "questions to the quota service", 2)
+    expect_asked(got, want, "questions to the quota service")
+end
+
+-- Of a service that does not answer.
+local function failure(answer, other)
+    local word, text = split(answer, 5)
+    if word ~= "fails" and word ~= "silent" then
+        bad_answer(answer, other .. ', "fails: reason" or "silent"', 5)
+    end
+    return word, text or "the test says so"
 end
 
 local function dns_answers(kind)
@@ -278,20 +291,13 @@ local function dns_answers(kind)
             world.dns(kind, name, "records", answer)
             return
         end
-        local word, text = split(answer)
-        if word ~= "fails" and word ~= "silent" then
-            bad_answer(answer, 'a list of records, "fails: reason" or "silent"')
-        end
-        world.dns(kind, name, word, text or "the test says so")
+        world.dns(kind, name, failure(answer, "a list of records"))
     end })
 end
 
 local function dns_asked(want)
     need(want, "table", "t.dns.asked")
-    local got = world.dns_asked()
-    table.sort(got)
-    table.sort(want)
-    expect(got, want, "questions to the DNS", 2)
+    expect_asked(world.dns_asked(), want, "questions to the DNS")
 end
 
 local function new_dns()
@@ -314,11 +320,7 @@ local function set_http(_, url, answer)
         world.http(url, "answer", answer)
         return
     end
-    local word, text = split(answer)
-    if word ~= "fails" and word ~= "silent" then
-        bad_answer(answer, '{ status = 200, body = "..." }, "fails: reason" or "silent"')
-    end
-    world.http(url, word, text or "the test says so")
+    world.http(url, failure(answer, '{ status = 200, body = "..." }'))
 end
 
 local function http_asked(want)
@@ -327,9 +329,7 @@ local function http_asked(want)
     for i, request in ipairs(world.http_asked()) do
         got[i] = request.method .. " " .. request.url
     end
-    table.sort(got)
-    table.sort(want)
-    expect(got, want, "HTTP requests", 2)
+    expect_asked(got, want, "HTTP requests")
 end
 
 local function new_http()

@@ -119,7 +119,6 @@ static bool find_functions(struct auth_script *script, struct error *error)
     script->has_passdb = has(&call, "auth_passdb_lookup");
     script->has_verify = has(&call, "auth_password_verify");
     script->has_userdb = has(&call, "auth_userdb_lookup");
-    script->has_users = has(&call, "auth_userdb_iterate");
     auth_call_end(&call);
     arena_free(&arena);
     return script->has_passdb || script->has_verify || script->has_userdb ||
@@ -201,9 +200,4 @@ bool auth_script_has_passdb(const struct auth_script *script)
 bool auth_script_has_userdb(const struct auth_script *script)
 {
     return script->has_userdb;
-}
-
-bool auth_script_has_users(const struct auth_script *script)
-{
-    return script->has_users;
 }

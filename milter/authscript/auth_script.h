@@ -77,6 +77,5 @@ bool auth_script_users(struct auth_script *script, struct arena *arena, const ch
 
 bool auth_script_has_passdb(const struct auth_script *script);
 bool auth_script_has_userdb(const struct auth_script *script);
-bool auth_script_has_users(const struct auth_script *script);
 
 #endif

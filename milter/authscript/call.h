@@ -20,7 +20,7 @@ struct auth_script {
     int64_t instructions;
     int timeout_ms;
     struct services services;
-    bool has_passdb, has_verify, has_userdb, has_users;
+    bool has_passdb, has_verify, has_userdb;
     int state_count;
     struct state **states;
 };

@@ -70,13 +70,6 @@ bool buffer_append_format(struct buffer *buffer, const char *format, ...)
     return fits;
 }
 
-void buffer_consume(struct buffer *buffer, size_t length)
-{
-    assert(length <= buffer->length);
-    memmove(buffer->data, buffer->data + length, buffer->length - length + 1);
-    buffer->length -= length;
-}
-
 void buffer_clear(struct buffer *buffer)
 {
     buffer->length = 0;

@@ -25,8 +25,6 @@ bool buffer_append_text(struct buffer *buffer, const char *text);
 bool buffer_append_format(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Drops the first length bytes. */
-void buffer_consume(struct buffer *buffer, size_t length);
 void buffer_clear(struct buffer *buffer);
 
 #endif

@@ -91,15 +91,6 @@ const struct value *value_find(const struct value *table, const struct value *ke
     return entry != NULL ? &entry->value : NULL;
 }
 
-const struct value *value_find_text(const struct value *table, const char *key)
-{
-    struct value wanted = {
-        .type = VALUE_TEXT,
-        .text = {.bytes = key, .length = strlen(key)},
-    };
-    return value_find(table, &wanted);
-}
-
 void value_set(struct arena *arena, struct value *table, struct value key,
                struct value value)
 {

@@ -66,7 +66,6 @@ bool value_is_list(const struct value *table);
 
 /* NULL when the table has no such key. */
 const struct value *value_find(const struct value *table, const struct value *key);
-const struct value *value_find_text(const struct value *table, const char *key);
 
 /* Replaces or appends; a NIL value removes. key and value must live in the arena
  * (or be no texts). table must be of type TABLE. */

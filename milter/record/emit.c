@@ -176,17 +176,12 @@ static void put_value(struct emitter *emitter, const struct value *value)
     }
 }
 
-void emit_value(struct emitter *emitter, const char *key, const struct value *value)
-{
-    put_key(emitter, key);
-    put_value(emitter, value);
-}
-
 void emit_values(struct emitter *emitter, const char *key, const struct value_list *list)
 {
     emit_open(emitter, key, '[');
     for (size_t i = 0; i < list->count && !emitter->buffer->truncated; i++) {
-        emit_value(emitter, NULL, &list->values[i]);
+        put_key(emitter, NULL);
+        put_value(emitter, &list->values[i]);
     }
     emit_close(emitter, ']');
 }

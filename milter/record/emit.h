@@ -28,7 +28,6 @@ void emit_bool(struct emitter *emitter, const char *key, bool boolean);
 
 /* A list is an array, another table an object, with \#5 for the key 5; the numbers that
  * JSON has not are {"\\number": "nan"}. */
-void emit_value(struct emitter *emitter, const char *key, const struct value *value);
 void emit_values(struct emitter *emitter, const char *key, const struct value_list *list);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "ruletest/fake_dns.h"
 
+#include "ruletest/fake.h"
+
 #include "base/text.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct entry {
@@ -18,9 +18,7 @@ struct entry {
 };
 
 struct fake_dns {
-    struct silence *silence;
-    pthread_mutex_t lock; /* protects all below */
-    struct arena *arena;  /* of all below */
+    struct fake fake;
     struct entry *entries;
     const char **questions;
     size_t question_count, question_size;
@@ -28,24 +26,12 @@ struct fake_dns {
 
 struct fake_dns *fake_dns_new(struct silence *silence)
 {
-    struct fake_dns *fake = calloc(1, sizeof *fake);
-    if (fake == NULL) {
-        abort();
-    }
-    fake->silence = silence;
-    pthread_mutex_init(&fake->lock, NULL);
-    fake->arena = arena_new();
-    return fake;
+    return fake_new(sizeof(struct fake_dns), silence);
 }
 
 void fake_dns_free(struct fake_dns **fake)
 {
-    if (*fake == NULL) {
-        return;
-    }
-    pthread_mutex_destroy(&(*fake)->lock);
-    arena_free(&(*fake)->arena);
-    free(*fake);
+    fake_free((struct fake *)*fake);
     *fake = NULL;
 }
 
@@ -86,10 +72,10 @@ bool fake_dns_answer(struct fake_dns *fake, const struct dns_question *question,
     if (!dns_question_name(question, name, error)) {
         return false;
     }
-    pthread_mutex_lock(&fake->lock);
+    pthread_mutex_lock(&fake->fake.lock);
     struct entry *entry = entry_find(fake, question->type, name);
     if (entry == NULL) {
-        entry = arena_alloc(fake->arena, sizeof *entry);
+        entry = arena_alloc(fake->fake.arena, sizeof *entry);
         *entry = (struct entry){.next = fake->entries, .type = question->type};
         memcpy(entry->name, name, sizeof name);
         fake->entries = entry;
@@ -97,36 +83,36 @@ bool fake_dns_answer(struct fake_dns *fake, const struct dns_question *question,
     entry->kind = kind;
     entry->answer = (struct dns_answer){0};
     if (kind == FAKE_DNS_RECORDS) {
-        entry->answer = answer_copy(fake->arena, answer);
+        entry->answer = answer_copy(fake->fake.arena, answer);
     }
-    entry->reason = arena_copy(fake->arena, reason);
-    pthread_mutex_unlock(&fake->lock);
+    entry->reason = arena_copy(fake->fake.arena, reason);
+    pthread_mutex_unlock(&fake->fake.lock);
     return true;
 }
 
 size_t fake_dns_count(struct fake_dns *fake)
 {
-    pthread_mutex_lock(&fake->lock);
+    pthread_mutex_lock(&fake->fake.lock);
     size_t count = fake->question_count;
-    pthread_mutex_unlock(&fake->lock);
+    pthread_mutex_unlock(&fake->fake.lock);
     return count;
 }
 
 const char *fake_dns_asked(struct fake_dns *fake, size_t index)
 {
-    pthread_mutex_lock(&fake->lock);
+    pthread_mutex_lock(&fake->fake.lock);
     assert(index < fake->question_count);
     const char *text = fake->questions[index];
-    pthread_mutex_unlock(&fake->lock);
+    pthread_mutex_unlock(&fake->fake.lock);
     return text;
 }
 
 static void record(struct fake_dns *fake, const struct dns_request *request)
 {
-    fake->questions = arena_grow(fake->arena, fake->questions, fake->question_count,
+    fake->questions = arena_grow(fake->fake.arena, fake->questions, fake->question_count,
                                  &fake->question_size, sizeof *fake->questions);
-    fake->questions[fake->question_count++] =
-        arena_format(fake->arena, "%s %s", dns_type_name(request->type), request->name);
+    fake->questions[fake->question_count++] = arena_format(
+        fake->fake.arena, "%s %s", dns_type_name(request->type), request->name);
 }
 
 static void silence_ends(struct request *request)
@@ -137,11 +123,11 @@ static void silence_ends(struct request *request)
 void fake_dns_ask(void *argument, struct dns_request *request)
 {
     struct fake_dns *fake = argument;
-    pthread_mutex_lock(&fake->lock);
+    pthread_mutex_lock(&fake->fake.lock);
     record(fake, request);
     const struct entry *known = entry_find(fake, request->type, request->name);
     const struct entry entry = known != NULL ? *known : (struct entry){0};
-    pthread_mutex_unlock(&fake->lock);
+    pthread_mutex_unlock(&fake->fake.lock);
     /* Outside of the lock: whoever waits runs on at once. */
     switch (entry.kind) {
     case FAKE_DNS_RECORDS:
@@ -152,7 +138,7 @@ void fake_dns_ask(void *argument, struct dns_request *request)
         dns_request_fail(request, entry.reason);
         return;
     case FAKE_DNS_SILENT:
-        silence_keep(fake->silence, &request->request, silence_ends);
+        silence_keep(fake->fake.silence, &request->request, silence_ends);
         return;
     }
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "ruletest/fake_http.h"
 
+#include "ruletest/fake.h"
+
 #include <assert.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct entry {
@@ -15,9 +15,7 @@ struct entry {
 };
 
 struct fake_http {
-    struct silence *silence;
-    pthread_mutex_t lock; /* protects all below */
-    struct arena *arena;  /* of all below */
+    struct fake fake;
     struct entry *entries;
     struct http_question **questions;
     size_t question_count, question_size;
@@ -25,24 +23,12 @@ struct fake_http {
 
 struct fake_http *fake_http_new(struct silence *silence)
 {
-    struct fake_http *fake = calloc(1, sizeof *fake);
-    if (fake == NULL) {
-        abort();
-    }
-    fake->silence = silence;
-    pthread_mutex_init(&fake->lock, NULL);
-    fake->arena = arena_new();
-    return fake;
+    return fake_new(sizeof(struct fake_http), silence);
 }
 
 void fake_http_free(struct fake_http **fake)
 {
-    if (*fake == NULL) {
-        return;
-    }
-    pthread_mutex_destroy(&(*fake)->lock);
-    arena_free(&(*fake)->arena);
-    free(*fake);
+    fake_free((struct fake *)*fake);
     *fake = NULL;
 }
 
@@ -86,45 +72,46 @@ static struct http_answer answer_copy(struct arena *arena, const struct http_ans
 void fake_http_answer(struct fake_http *fake, const char *url, enum fake_http_kind kind,
                       const struct http_answer *answer, const char *reason)
 {
-    pthread_mutex_lock(&fake->lock);
+    pthread_mutex_lock(&fake->fake.lock);
     struct entry *entry = entry_find(fake, NULL, url);
     if (entry == NULL) {
-        entry = arena_alloc(fake->arena, sizeof *entry);
-        *entry = (struct entry){.next = fake->entries, .url = arena_copy(fake->arena, url)};
+        entry = arena_alloc(fake->fake.arena, sizeof *entry);
+        *entry =
+            (struct entry){.next = fake->entries, .url = arena_copy(fake->fake.arena, url)};
         fake->entries = entry;
     }
     entry->kind = kind;
     entry->answer = (struct http_answer){0};
     if (kind == FAKE_HTTP_ANSWER) {
-        entry->answer = answer_copy(fake->arena, answer);
+        entry->answer = answer_copy(fake->fake.arena, answer);
     }
-    entry->reason = arena_copy(fake->arena, reason);
-    pthread_mutex_unlock(&fake->lock);
+    entry->reason = arena_copy(fake->fake.arena, reason);
+    pthread_mutex_unlock(&fake->fake.lock);
 }
 
 size_t fake_http_count(struct fake_http *fake)
 {
-    pthread_mutex_lock(&fake->lock);
+    pthread_mutex_lock(&fake->fake.lock);
     size_t count = fake->question_count;
-    pthread_mutex_unlock(&fake->lock);
+    pthread_mutex_unlock(&fake->fake.lock);
     return count;
 }
 
 const struct http_question *fake_http_asked(struct fake_http *fake, size_t index)
 {
-    pthread_mutex_lock(&fake->lock);
+    pthread_mutex_lock(&fake->fake.lock);
     assert(index < fake->question_count);
     const struct http_question *question = fake->questions[index];
-    pthread_mutex_unlock(&fake->lock);
+    pthread_mutex_unlock(&fake->fake.lock);
     return question;
 }
 
 static void record(struct fake_http *fake, const struct http_question *question)
 {
-    fake->questions = arena_grow(fake->arena, fake->questions, fake->question_count,
+    fake->questions = arena_grow(fake->fake.arena, fake->questions, fake->question_count,
                                  &fake->question_size, sizeof(void *));
-    struct http_question *copy = arena_alloc(fake->arena, sizeof *copy);
-    *copy = http_question_copy(fake->arena, question);
+    struct http_question *copy = arena_alloc(fake->fake.arena, sizeof *copy);
+    *copy = http_question_copy(fake->fake.arena, question);
     fake->questions[fake->question_count++] = copy;
 }
 
@@ -149,7 +136,7 @@ void fake_http_ask(void *argument, struct http_request *request)
 {
     struct fake_http *fake = argument;
     const struct http_question *question = &request->question;
-    pthread_mutex_lock(&fake->lock);
+    pthread_mutex_lock(&fake->fake.lock);
     record(fake, question);
     const struct entry *known = entry_find(fake, question->method, question->url);
     known = known != NULL ? known : entry_find(fake, NULL, question->url);
@@ -158,7 +145,7 @@ void fake_http_ask(void *argument, struct http_request *request)
             ? *known
             : (struct entry){.kind = FAKE_HTTP_FAILS,
                              .reason = "nobody is there: the test gives no answer"};
-    pthread_mutex_unlock(&fake->lock);
+    pthread_mutex_unlock(&fake->fake.lock);
     /* Outside of the lock: whoever waits runs on at once. */
     switch (entry.kind) {
     case FAKE_HTTP_ANSWER:
@@ -168,7 +155,7 @@ void fake_http_ask(void *argument, struct http_request *request)
         http_request_fail(request, entry.reason);
         return;
     case FAKE_HTTP_SILENT:
-        silence_keep(fake->silence, &request->request, silence_ends);
+        silence_keep(fake->fake.silence, &request->request, silence_ends);
         return;
     }
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "ruletest/fake_quota.h"
 
+#include "ruletest/fake.h"
+
 #include "base/arena.h"
 #include "base/text.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 struct entry {
     const char *mailbox;
@@ -22,9 +22,7 @@ struct asked {
 };
 
 struct fake_quota {
-    struct silence *silence;
-    pthread_mutex_t lock; /* protects all below */
-    struct arena *arena;  /* of all below */
+    struct fake fake;
     struct entry *entries;
     size_t entry_count, entry_size;
     struct asked *questions;
@@ -33,24 +31,12 @@ struct fake_quota {
 
 struct fake_quota *fake_quota_new(struct silence *silence)
 {
-    struct fake_quota *fake = calloc(1, sizeof *fake);
-    if (fake == NULL) {
-        abort();
-    }
-    fake->silence = silence;
-    pthread_mutex_init(&fake->lock, NULL);
-    fake->arena = arena_new();
-    return fake;
+    return fake_new(sizeof(struct fake_quota), silence);
 }
 
 void fake_quota_free(struct fake_quota **fake)
 {
-    if (*fake == NULL) {
-        return;
-    }
-    pthread_mutex_destroy(&(*fake)->lock);
-    arena_free(&(*fake)->arena);
-    free(*fake);
+    fake_free((struct fake *)*fake);
     *fake = NULL;
 }
 
@@ -67,36 +53,36 @@ static struct entry *entry_find(const struct fake_quota *fake, const char *mailb
 void fake_quota_answer(struct fake_quota *fake, const char *mailbox,
                        enum fake_quota_kind kind, const char *text, int64_t room_bytes)
 {
-    pthread_mutex_lock(&fake->lock);
+    pthread_mutex_lock(&fake->fake.lock);
     struct entry *entry = entry_find(fake, mailbox);
     if (entry == NULL) {
-        fake->entries = arena_grow(fake->arena, fake->entries, fake->entry_count,
+        fake->entries = arena_grow(fake->fake.arena, fake->entries, fake->entry_count,
                                    &fake->entry_size, sizeof *entry);
         entry = &fake->entries[fake->entry_count++];
-        entry->mailbox = arena_copy(fake->arena, mailbox);
+        entry->mailbox = arena_copy(fake->fake.arena, mailbox);
     }
     entry->kind = kind;
     entry->room_bytes = room_bytes;
-    entry->text = arena_copy(fake->arena, text);
-    pthread_mutex_unlock(&fake->lock);
+    entry->text = arena_copy(fake->fake.arena, text);
+    pthread_mutex_unlock(&fake->fake.lock);
 }
 
 size_t fake_quota_count(struct fake_quota *fake)
 {
-    pthread_mutex_lock(&fake->lock);
+    pthread_mutex_lock(&fake->fake.lock);
     size_t count = fake->question_count;
-    pthread_mutex_unlock(&fake->lock);
+    pthread_mutex_unlock(&fake->fake.lock);
     return count;
 }
 
 void fake_quota_asked(struct fake_quota *fake, size_t index, const char **mailbox,
                       int64_t *bytes)
 {
-    pthread_mutex_lock(&fake->lock);
+    pthread_mutex_lock(&fake->fake.lock);
     assert(index < fake->question_count);
     *mailbox = fake->questions[index].mailbox;
     *bytes = fake->questions[index].bytes;
-    pthread_mutex_unlock(&fake->lock);
+    pthread_mutex_unlock(&fake->fake.lock);
 }
 
 static void silence_ends(struct request *request)
@@ -116,7 +102,7 @@ static void answer(const struct fake_quota *fake, struct quota_request *question
             question->size_bytes <= entry->room_bytes ? FAKE_QUOTA_FITS : FAKE_QUOTA_OVER;
     }
     if (kind == FAKE_QUOTA_SILENT) {
-        silence_keep(fake->silence, &question->request, silence_ends);
+        silence_keep(fake->fake.silence, &question->request, silence_ends);
         return;
     }
     if (kind == FAKE_QUOTA_FAILS) {
@@ -134,15 +120,15 @@ static void answer(const struct fake_quota *fake, struct quota_request *question
 void fake_quota_ask(void *argument, struct quota_request *question)
 {
     struct fake_quota *fake = argument;
-    pthread_mutex_lock(&fake->lock);
-    fake->questions = arena_grow(fake->arena, fake->questions, fake->question_count,
+    pthread_mutex_lock(&fake->fake.lock);
+    fake->questions = arena_grow(fake->fake.arena, fake->questions, fake->question_count,
                                  &fake->question_size, sizeof *fake->questions);
     fake->questions[fake->question_count++] =
-        (struct asked){.mailbox = arena_copy(fake->arena, question->mailbox),
+        (struct asked){.mailbox = arena_copy(fake->fake.arena, question->mailbox),
                        .bytes = question->size_bytes};
     const struct entry *known = entry_find(fake, question->mailbox);
     const struct entry entry =
         known != NULL ? *known : (struct entry){.kind = FAKE_QUOTA_FITS};
-    pthread_mutex_unlock(&fake->lock);
+    pthread_mutex_unlock(&fake->fake.lock);
     answer(fake, question, &entry);
 }

@@ -95,10 +95,6 @@ def crowd(which, sessions, count, url):
     return told
 
 
-def descriptors(which):
-    return len(os.listdir(f"/proc/{which.process.pid}/fd"))
-
-
 def tasks(which):
     return len(os.listdir(f"/proc/{which.process.pid}/task"))
 
@@ -109,15 +105,15 @@ def at_once():
     web.answers["/silent"] = SILENCE
     with Program(rules={"ask.lua": ASK}, options={**OPTIONS, "http.requests": "200"}) as wide:
         equal("warm", ask(wide, web.url + "/many")[0], "200 ok")
-        before = descriptors(wide), tasks(wide)
+        before = wide.descriptors(), tasks(wide)
         for _ in range(3):
             equal("all answered", crowd(wide, 8, 25, web.url + "/many"), ["550 5.7.1 25 good "] * 8)
         for text in crowd(wide, 8, 25, web.url + "/silent"):
             holds("silence for all", text.startswith("550 5.7.1 0 good nil") and "no answer within" in text, text)
         equal("as before", ask(wide, web.url + "/many")[0], "200 ok")
         # Connections are kept, as many as were used; and they are closed when nothing is asked any more.
-        holds("no more connections than requests", descriptors(wide) <= before[0] + 200 + 8, descriptors(wide))
-        wait_until(lambda: descriptors(wide) <= before[0] + 8, LIMIT, "idle connections are closed")
+        holds("no more connections than requests", wide.descriptors() <= before[0] + 200 + 8, wide.descriptors())
+        wait_until(lambda: wide.descriptors() <= before[0] + 8, LIMIT, "idle connections are closed")
         holds("no threads stay", tasks(wide) <= before[1] + 8, (before, tasks(wide)))
 
 

@@ -56,30 +56,12 @@ static void formats_or_refuses_whole(void **state)
     buffer_deinit(&buffer);
 }
 
-static void consumes_from_the_front(void **state)
-{
-    (void)state;
-    struct buffer buffer;
-    buffer_init(&buffer, 100);
-    buffer_append(&buffer, "a\0bcd", 5);
-    buffer_consume(&buffer, 2);
-    assert_string_equal(buffer.data, "bcd");
-    buffer_consume(&buffer, 0);
-    assert_int_equal(buffer.length, 3);
-    buffer_consume(&buffer, 3);
-    assert_string_equal(buffer.data, "");
-    assert_true(buffer_append_text(&buffer, "again"));
-    assert_string_equal(buffer.data, "again");
-    buffer_deinit(&buffer);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grows_and_stays_terminated),
         cmocka_unit_test(refuses_beyond_the_maximum),
         cmocka_unit_test(formats_or_refuses_whole),
-        cmocka_unit_test(consumes_from_the_front),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,7 +111,8 @@ static void test_set_and_find(void **unused)
     struct arena *arena = arena_new();
     struct value table = {.type = VALUE_TABLE};
     const struct value nil = {.type = VALUE_NIL};
-    assert_null(value_find_text(&table, "a"));
+    const struct value letter = value_text(arena, "a", 1);
+    assert_null(value_find(&table, &letter));
     value_set(arena, &table, value_text(arena, "a", 1), nil); /* removes nothing */
     assert_int_equal(table.table.count, 0);
     for (int i = 0; i < 100; i++) {
@@ -121,7 +122,8 @@ static void test_set_and_find(void **unused)
     assert_int_equal(table.table.count, 101);
     struct value key = integer(1);
     assert_int_equal(value_find(&table, &key)->integer, 2);
-    assert_int_equal(value_find_text(&table, "1")->integer, -1);
+    const struct value digit = value_text(arena, "1", 1);
+    assert_int_equal(value_find(&table, &digit)->integer, -1);
 
     value_set(arena, &table, integer(1), value_text(arena, "new", 3));
     assert_int_equal(table.table.count, 101);
