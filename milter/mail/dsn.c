@@ -54,7 +54,7 @@ static bool ends_with_dot(const char *typed)
 const char *dsn_delete_form(struct arena *arena, const struct address *address)
 {
     const char *typed = dsn_typed_address(arena, address->raw);
-    if (typed[0] == '@') {
+    if (typed[0] == '@' || address->external[0] == '@') {
         return NULL; /* a route within a route: how much of it Postfix keeps, who knows */
     }
     bool is_plain = true;
