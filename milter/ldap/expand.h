@@ -15,6 +15,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Of a template; and of a key, which Postfix does not let grow so long. */
+enum { LDAP_TEMPLATE_BYTES_MAX = 4096, LDAP_KEY_BYTES_MAX = 4096 };
+
 /* A member of `domain =`. */
 struct ldap_domain {
     const char *name; /* in small letters */
@@ -32,8 +35,11 @@ struct ldap_expansion {
     int labels;
 };
 
-/* Examines the three templates; false, CONFIG, when one holds a `%` that means nothing. */
-bool ldap_expansion_prepare(struct ldap_expansion *expansion, struct error *error);
+/* False, CONFIG, for a template that is too long or holds a `%` that means nothing. */
+bool ldap_template_check(const char *text, struct error *error);
+
+/* Once the three templates, which ldap_template_check lets pass, are in place. */
+void ldap_expansion_prepare(struct ldap_expansion *expansion);
 
 /* Strings live in the arena of the call. */
 struct ldap_query {
