@@ -145,13 +145,14 @@ static bool read_filter(struct ldap_table *table, const struct ldap_settings *se
     return check_template(settings, LDAP_NAME_QUERY_FILTER, filter, error);
 }
 
-/* result_filter is the older name, and counts only without the newer one. */
+/* result_filter is the older name, and counts only where the newer one is not set or empty.
+ */
 static bool read_format(struct ldap_table *table, const struct ldap_settings *settings,
                         struct error *error)
 {
-    enum ldap_name name = settings->texts[LDAP_NAME_RESULT_FORMAT].value != NULL
-                              ? LDAP_NAME_RESULT_FORMAT
-                              : LDAP_NAME_RESULT_FILTER;
+    const char *newer = ldap_settings_text(settings, LDAP_NAME_RESULT_FORMAT, "");
+    enum ldap_name name =
+        *newer != '\0' ? LDAP_NAME_RESULT_FORMAT : LDAP_NAME_RESULT_FILTER;
     const char *format = ldap_settings_text(settings, name, "%s");
     table->expansion.result_format = arena_copy(table->arena, format);
     if (*format == '\0') {
