@@ -5,8 +5,8 @@
 #ifndef FOREGATE_QUOTA_ASKING_H
 #define FOREGATE_QUOTA_ASKING_H
 
+#include "io/breaker.h"
 #include "io/loop.h"
-#include "quota/breaker.h"
 #include "quota/client.h"
 #include "quota/connection.h"
 #include "quota/lookup.h"

@@ -133,7 +133,8 @@ struct quota_client *quota_client_new(struct loop *loop,
             .idle_ms = settings->idle_ms > 0 ? settings->idle_ms : IDLE_MS,
         };
     }
-    breaker_init(&client->breaker, settings->service, settings->breaker_failures);
+    breaker_init(&client->breaker, "quota_service", settings->service,
+                 settings->breaker_failures);
     loop_run(loop, set_up, client);
     return client;
 }
