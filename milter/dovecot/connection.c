@@ -106,6 +106,7 @@ void userdb_connection_give_up(struct userdb_connection *connection,
         /* Silent addresses must not hide a good one behind them: the next begins there. */
         connection->userdb->service.preferred =
             connection->first_address + connection->tried_count;
+        service_forget(&connection->userdb->service);
     }
     userdb_connection_close(connection);
     for (size_t i = 0; i < USERDB_UNDER_WAY && connection->count > 0; i++) {

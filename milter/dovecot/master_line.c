@@ -113,6 +113,7 @@ static bool unescape(char *text)
 /* `name=value` or `name`; an empty field is none: a user without fields ends in a tab. */
 static bool read_fields(char *cursor, struct arena *arena, struct userdb_answer *answer)
 {
+    size_t count = 0;
     size_t size = 0;
     struct userdb_field *fields = NULL;
     while (cursor != NULL) {
@@ -127,10 +128,11 @@ static bool read_fields(char *cursor, struct arena *arena, struct userdb_answer 
         if (!unescape(text) || (value != NULL && !unescape(value))) {
             return false;
         }
-        fields = arena_grow(arena, fields, answer->count, &size, sizeof *fields);
-        fields[answer->count++] = (struct userdb_field){text, value != NULL ? value : ""};
+        fields = arena_grow(arena, fields, count, &size, sizeof *fields);
+        fields[count++] = (struct userdb_field){text, value != NULL ? value : ""};
     }
     answer->fields = fields;
+    answer->count = count;
     return true;
 }
 

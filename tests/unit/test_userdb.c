@@ -329,6 +329,24 @@ static void *answer_all(void *argument)
     return NULL;
 }
 
+enum { TOO_MANY = 10000 + 100 };
+
+static struct userdb_request questions[TOO_MANY];
+static struct request *requests[TOO_MANY];
+
+/* All at once, and waits for all. */
+static void ask_all(struct fixture *fixture, size_t count, int timeout_ms)
+{
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < count; i++) {
+        userdb_request_init(&questions[i], fixture->userdb, "a@example.test", timeout_ms,
+                            arena);
+        requests[i] = &questions[i].request;
+    }
+    request_wait(fixture->loop, requests, count);
+    arena_free(&arena);
+}
+
 static void test_many(void **unused)
 {
     (void)unused;
@@ -336,58 +354,32 @@ static void test_many(void **unused)
     enum { COUNT = USERDB_UNDER_WAY + 100 };
     struct fixture fixture;
     pthread_t server;
-    struct arena *arena = arena_new();
-    struct userdb_request *questions = calloc(COUNT, sizeof *questions);
-    struct request **requests = calloc(COUNT, sizeof *requests);
-    assert_true(questions != NULL && requests != NULL);
     start(&fixture, 0);
     int peer = converse_first(&fixture, GREETING_23);
     assert_int_equal(pthread_create(&server, NULL, answer_all, &peer), 0);
-    for (size_t i = 0; i < COUNT; i++) {
-        userdb_request_init(&questions[i], fixture.userdb, "a@example.test", PATIENT_MS,
-                            arena);
-        requests[i] = &questions[i].request;
-    }
-    request_wait(fixture.loop, requests, COUNT);
+    ask_all(&fixture, COUNT, PATIENT_MS);
     for (size_t i = 0; i < COUNT; i++) {
         assert_true(requests[i]->ok);
     }
     pthread_join(server, NULL);
     stop(&fixture);
     close(peer);
-    free(questions);
-    free(requests);
-    arena_free(&arena);
 }
 
 /* Nobody reads: what does not fit into the queue fails at once, the rest in time. */
 static void test_too_many(void **unused)
 {
     (void)unused;
-
-    enum { COUNT = 10100 };
     struct fixture fixture;
-    struct arena *arena = arena_new();
-    struct userdb_request *questions = calloc(COUNT, sizeof *questions);
-    struct request **requests = calloc(COUNT, sizeof *requests);
-    assert_true(questions != NULL && requests != NULL);
-    start(&fixture, 0);
-    for (size_t i = 0; i < COUNT; i++) {
-        userdb_request_init(&questions[i], fixture.userdb, "a@example.test", SHORT_MS,
-                            arena);
-        requests[i] = &questions[i].request;
-    }
-    request_wait(fixture.loop, requests, COUNT);
     size_t refused = 0;
-    for (size_t i = 0; i < COUNT; i++) {
+    start(&fixture, 0);
+    ask_all(&fixture, TOO_MANY, SHORT_MS);
+    for (size_t i = 0; i < TOO_MANY; i++) {
         assert_false(requests[i]->ok);
         refused += requests[i]->error.kind == ERROR_REMOTE ? 1 : 0;
     }
     assert_int_equal(refused, 100);
     stop(&fixture);
-    free(questions);
-    free(requests);
-    arena_free(&arena);
 }
 
 static void test_bad_settings(void **unused)
