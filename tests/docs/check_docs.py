@@ -586,10 +586,12 @@ smtpd_milters = $dkim_milter $dmarc_milter
             with self.subTest(name):
                 file.write_text("protocols =\nssl = no\nservice quota-status {\n  executable = quota-status -p postfix\n"
                                 "  inet_listener {\n    address = 127.0.0.1\n    port = 65265\n  }\n}\n" + text)
-                result = self.place.run(self.program("doveconf"), "-c", str(file), "service/quota-status")
+                service = re.search(r"(?m)^service (\S+) \{", text)[1]
+                result = self.place.run(self.program("doveconf"), "-c", str(file), f"service/{service}")
                 self.assertEqual((result.returncode, result.stderr), (0, ""))
-                for port in ("65265", "12340"):
-                    self.assertIn(f"port = {port}", result.stdout)
+                for word in {"quota-status": ("port = 65265", "port = 12340"),
+                             "auth": ("unix_listener auth-userdb {", "unix_listener auth-foregate-userdb {", "mode = 0600")}[service]:
+                    self.assertIn(word, result.stdout)
 
     def test_unit(self):
         unit = configparser.RawConfigParser(strict=False)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "quota/lookup.h"
+#include "io/lookup.h"
 
 #include "io/request.h"
-#include "quota/service.h"
+#include "io/service.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -13,11 +13,11 @@
 
 enum lookup_state { RUNNING, FINISHED, ABANDONED };
 
-struct quota_lookup {
+struct lookup {
     struct request request; /* first; brings the result to the loop thread, nobody waits */
     struct loop *loop;
     pthread_t thread;
-    quota_lookup_done *done; /* loop thread only; NULL: abandoned */
+    lookup_done *done; /* loop thread only; NULL: abandoned */
     void *argument;
     char host[256];
     char port[6];
@@ -28,7 +28,7 @@ struct quota_lookup {
     atomic_int state;
 };
 
-static void lookup_free(struct quota_lookup *lookup)
+static void lookup_free(struct lookup *lookup)
 {
     if (lookup->found != NULL) {
         freeaddrinfo(lookup->found);
@@ -38,7 +38,7 @@ static void lookup_free(struct quota_lookup *lookup)
 
 static void *lookup_main(void *argument)
 {
-    struct quota_lookup *lookup = argument;
+    struct lookup *lookup = argument;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     lookup->failure = getaddrinfo(lookup->host, lookup->port, &hints, &lookup->found);
     if (atomic_exchange(&lookup->state, FINISHED) == ABANDONED) {
@@ -52,7 +52,7 @@ static void *lookup_main(void *argument)
 /* On the loop thread: the thread is in its last instructions, the join does not wait. */
 static void lookup_end(struct request *request)
 {
-    struct quota_lookup *lookup = (struct quota_lookup *)request;
+    struct lookup *lookup = (struct lookup *)request;
     if (lookup->done == NULL) {
         lookup_free(lookup);
         return;
@@ -69,12 +69,10 @@ static void lookup_end(struct request *request)
     lookup_free(lookup);
 }
 
-struct quota_lookup *quota_lookup_start(struct loop *loop,
-                                        const struct quota_service *service,
-                                        quota_lookup_done *done, void *argument,
-                                        struct error *error)
+struct lookup *lookup_start(struct loop *loop, const struct service *service,
+                            lookup_done *done, void *argument, struct error *error)
 {
-    struct quota_lookup *lookup = calloc(1, sizeof *lookup);
+    struct lookup *lookup = calloc(1, sizeof *lookup);
     if (lookup == NULL) {
         abort();
     }
@@ -94,7 +92,7 @@ struct quota_lookup *quota_lookup_start(struct loop *loop,
     return lookup;
 }
 
-void quota_lookup_abandon(struct quota_lookup **lookup)
+void lookup_abandon(struct lookup **lookup)
 {
     pthread_t thread = (*lookup)->thread;
     (*lookup)->done = NULL;
