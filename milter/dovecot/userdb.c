@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RENEW_MS = 10 * 1000 };
+enum { RENEW_MS = 5 * 1000 };
 
 static void question_start(struct request *request)
 {

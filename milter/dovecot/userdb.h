@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Dovecot's userdb as requests, over its auth master protocol (`auth-userdb`): one
  * connection on the loop thread, many questions under way on it, each with a time limit of
- * its own. A connection is replaced when it is ten seconds old: an auth process that
- * Dovecot has replaced, or left behind when it stopped, goes on answering those who stay
- * with it, by its old configuration. */
+ * its own. A connection is replaced when it is five seconds old: when Dovecot reloads or
+ * stops, its old auth process may go on answering those who stay with it, by its old
+ * configuration (2.3.19: for up to 6 and 30 seconds). */
 #ifndef FOREGATE_DOVECOT_USERDB_H
 #define FOREGATE_DOVECOT_USERDB_H
 
@@ -22,7 +22,7 @@ struct userdb;
 struct userdb_settings {
     const char *where;   /* unix:/path or inet:host:port; borrowed, process lifetime */
     const char *service; /* the name of the service that is told to Dovecot; the same */
-    int renew_ms;        /* age at which a connection is replaced; 0: ten seconds */
+    int renew_ms;        /* age at which a connection is replaced; 0: five seconds */
 };
 
 /* Checks the settings; connects with the first question. A Dovecot that is away at start is
