@@ -127,8 +127,8 @@ static void open_connection(struct userdb *userdb)
     }
     if (userdb->service.address_count == 0) {
         struct error error;
-        userdb->lookup =
-            lookup_start(userdb->loop, &userdb->service, on_lookup, userdb, &error);
+        userdb->lookup = host_lookup_start(userdb->loop, userdb->service.host,
+                                           userdb->service.port, on_lookup, userdb, &error);
         if (userdb->lookup == NULL) {
             fail_waiting(userdb, &error);
         }
@@ -296,7 +296,7 @@ void asking_deinit(struct userdb *userdb)
         userdb_connection_close(&userdb->connections[i]);
     }
     if (userdb->lookup != NULL) {
-        lookup_abandon(&userdb->lookup);
+        host_lookup_abandon(&userdb->lookup);
     }
     event_free(userdb->timer);
 }

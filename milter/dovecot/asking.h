@@ -7,7 +7,7 @@
 
 #include "dovecot/connection.h"
 #include "dovecot/userdb.h"
-#include "io/lookup.h"
+#include "io/host_lookup.h"
 #include "io/service.h"
 
 struct event;
@@ -21,7 +21,7 @@ struct userdb {
     char service_name[MASTER_SERVICE_BYTES + 1];
     int renew_ms;
     struct service service;
-    struct lookup *lookup;        /* under way, or NULL */
+    struct host_lookup *lookup;   /* under way, or NULL */
     struct userdb_request *first; /* wait for a connection */
     struct userdb_request **last;
     size_t waiting_count;

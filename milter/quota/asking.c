@@ -134,8 +134,8 @@ static void start_lookup(struct quota_client *client)
         return;
     }
     struct error error;
-    client->lookup =
-        lookup_start(client->loop, &client->service, on_lookup, client, &error);
+    client->lookup = host_lookup_start(client->loop, client->service.host,
+                                       client->service.port, on_lookup, client, &error);
     while (client->lookup == NULL && client->first != NULL) {
         fail(client, take_first(client), true, &error);
     }
@@ -304,7 +304,7 @@ void asking_deinit(struct quota_client *client)
         (void)question;
     }
     if (client->lookup != NULL) {
-        lookup_abandon(&client->lookup);
+        host_lookup_abandon(&client->lookup);
     }
     event_free(client->timer);
 }

@@ -6,7 +6,7 @@
 #define FOREGATE_QUOTA_ASKING_H
 
 #include "io/breaker.h"
-#include "io/lookup.h"
+#include "io/host_lookup.h"
 #include "io/loop.h"
 #include "io/service.h"
 #include "quota/client.h"
@@ -23,8 +23,8 @@ struct quota_client {
     struct loop *loop;
     int timeout_ms;
     struct service service;
-    struct tls_peer *tls;  /* NULL: plain */
-    struct lookup *lookup; /* under way, or NULL */
+    struct tls_peer *tls;       /* NULL: plain */
+    struct host_lookup *lookup; /* under way, or NULL */
     struct breaker breaker;
     struct event *timer;
     int64_t timer_ms; /* when timer fires, at the latest; INT64_MAX: it is not set */
