@@ -508,14 +508,15 @@ class Tables(Case):
 class Findings(unittest.TestCase):
     """The codes that `foregate check` can print, with their severities, as they stand in the source."""
 
-    CALLS = r'\b(finding_add|finding_add_format|fail|complain|warn|break_setting|fault->code =)[\s(]([^;"]*?)"([a-z-]+)"'
+    CALLS = (r'\b(finding_add|finding_add_format|fail|complain|warn|ldap_settings_warn|break_setting|fault->code =)'
+             r'[\s(]([^;"]*?)"([a-z-]+)"')
 
     def codes(self, *patterns):
         found = {}
         for path in (path for pattern in patterns for path in sorted((SOURCE / "milter").glob(pattern))):
             for call, between, code in re.findall(self.CALLS, path.read_text()):
                 severities = {word.lower() for word in re.findall(r"FINDING_(ERROR|WARNING)", between)}
-                found.setdefault(code, set()).update(severities or {"warning" if call == "warn" else "error"})
+                found.setdefault(code, set()).update(severities or {"warning" if call.endswith("warn") else "error"})
         return found
 
     def test_told_once_with_severity(self):
@@ -525,7 +526,8 @@ class Findings(unittest.TestCase):
                 for code in code_spans(names):
                     self.assertNotIn(code, told, f"{document.path.relative_to(SOURCE)}:{line}")
                     told[code] = set(severity.split(", "))
-        found = self.codes("directory/*.c", "command/check*.c", "base/config_*.c", "script/lint*.c", "authscript/lint.c")
+        found = self.codes("directory/*.c", "command/check*.c", "base/config_*.c", "script/lint*.c", "authscript/lint.c",
+                           "ldap/*.c")
         of_rules = (SOURCE / "lua/lint/report.lua").read_text()
         for code, severities in re.findall(r'\["([a-z-]+)"\] = "([a-z, ]+)"', of_rules):
             found[code] = set(severities.split(", "))
