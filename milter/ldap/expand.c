@@ -101,7 +101,8 @@ static const char *find_label(const char *domain, int number, size_t *length)
 static bool has_labels(const struct parts *parts, int count)
 {
     size_t length;
-    return count == 0 || find_label(parts->domain, count, &length) != NULL;
+    return count == 0 ||
+           (parts->domain != NULL && find_label(parts->domain, count, &length) != NULL);
 }
 
 /* Takes note of what a `%` and this letter need; false when they mean nothing. */
@@ -178,6 +179,7 @@ static void append_label(struct buffer *text, const struct parts *key, int numbe
                          append_value *append)
 {
     size_t length;
+    assert(key->domain != NULL);
     const char *label = find_label(key->domain, number, &length);
     assert(label != NULL); /* has_labels */
     append(text, label, length);

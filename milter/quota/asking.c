@@ -75,7 +75,7 @@ static void fail(struct quota_client *client, struct quota_request *question,
                                    clock_monotonic_ms());
     }
     if (breaker->is_away) {
-        quota_service_forget(&client->service);
+        service_forget(&client->service);
     }
     question->request.error = *error;
     quota_request_complete(question, false);
@@ -120,7 +120,7 @@ static void on_lookup(void *argument, const struct addrinfo *found,
     struct quota_client *client = argument;
     client->lookup = NULL;
     if (found != NULL) {
-        quota_service_set(&client->service, found);
+        service_set(&client->service, found);
     }
     while (found == NULL && client->first != NULL) {
         fail(client, take_first(client), true, error);

@@ -8,45 +8,38 @@
 
 #define AT LDAP_FILE " line 1: "
 
-static void takes_every_setting(void **state)
+static const char every_setting[] =
+    "# users\n"
+    "server_host = ldap://a.test,\n"
+    "\n"
+    "   b.test:3890\n"
+    "server_port=390\r\n"
+    "search_base = ou=%d, o=x\n"
+    "query_filter = (&(mail=%s)\n"
+    "# between\n"
+    "  (a=b))\n"
+    "result_format=%u\n"
+    "domain = a.test, !B.test\n"
+    "result_attribute = mail,uid\n"
+    "special_result_attribute = member\n"
+    "terminal_result_attribute = last\n"
+    "leaf_result_attribute = leaf\n"
+    "scope = ONE\n"
+    "bind = simple\n"
+    "bind_dn = cn=a , o=x\n"
+    "bind_pw = p=w # 1\n"
+    "recursion_limit = 7\nexpansion_limit = 8\nsize_limit = 9\n"
+    "dereference = 3\nchase_referrals = no\ntimeout = 4\nversion = 3\n"
+    "start_tls = Yes\ntls_ca_cert_file = /ca\ntls_ca_cert_dir = /cas\n"
+    "tls_cert = /cert\ntls_key = /key\ntls_require_cert = yes\n"
+    "debuglevel = 1\n";
+
+static void takes_what_is_searched(void **state)
 {
     (void)state;
-    struct arena *arena = arena_new();
-    struct finding_list findings = {.arena = arena};
-    struct error error = {0};
-    struct ldap_table *table =
-        parse_table("# users\n"
-                    "server_host = ldap://a.test,\n"
-                    "\n"
-                    "   b.test:3890\n"
-                    "server_port=390\r\n"
-                    "search_base = ou=%d, o=x\n"
-                    "query_filter = (&(mail=%s)\n"
-                    "# between\n"
-                    "  (a=b))\n"
-                    "result_format=%u\n"
-                    "domain = a.test, !B.test\n"
-                    "result_attribute = mail,uid\n"
-                    "special_result_attribute = member\n"
-                    "terminal_result_attribute = last\n"
-                    "leaf_result_attribute = leaf\n"
-                    "scope = ONE\n"
-                    "bind = simple\n"
-                    "bind_dn = cn=a , o=x\n"
-                    "bind_pw = p=w # 1\n"
-                    "recursion_limit = 7\nexpansion_limit = 8\nsize_limit = 9\n"
-                    "dereference = 3\nchase_referrals = no\ntimeout = 4\nversion = 3\n"
-                    "start_tls = Yes\ntls_ca_cert_file = /ca\ntls_ca_cert_dir = /cas\n"
-                    "tls_cert = /cert\ntls_key = /key\ntls_require_cert = yes\n"
-                    "debuglevel = 1\n",
-                    &findings, &error);
-    assert_non_null(table);
-    assert_int_equal(findings.count, 0);
+    struct ldap_table *table = new_table(every_setting);
     assert_int_equal(table->kind, LDAP_TABLE_USERS);
     assert_string_equal(table->file, LDAP_FILE);
-    assert_int_equal(table->url_count, 2);
-    assert_string_equal(table->urls[0], "ldap://a.test");
-    assert_string_equal(table->urls[1], "ldap://b.test:3890");
     assert_string_equal(table->expansion.search_base, "ou=%d, o=x");
     assert_string_equal(table->expansion.query_filter, "(&(mail=%s)  (a=b))");
     assert_string_equal(table->expansion.result_format, "%u");
@@ -65,13 +58,29 @@ static void takes_every_setting(void **state)
     assert_int_equal(table->attributes.leaf_count, 1);
     assert_int_equal(table->attributes.plain_count, 4);
     assert_int_equal(table->scope, LDAP_TABLE_ONE);
-    assert_true(table->binds);
-    assert_string_equal(table->bind_dn, "cn=a , o=x");
-    assert_string_equal(table->bind_pw, "p=w # 1");
     assert_int_equal(table->recursion_limit, 7);
     assert_int_equal(table->size_limit, 9);
     assert_int_equal(table->dereference, 3);
     assert_int_equal(table->timeout_ms, 4000);
+    ldap_table_free(&table);
+    assert_null(table);
+}
+
+static void takes_whom_to_ask(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct finding_list findings = {.arena = arena};
+    struct error error = {0};
+    struct ldap_table *table = parse_table(every_setting, &findings, &error);
+    assert_non_null(table);
+    assert_int_equal(findings.count, 0);
+    assert_int_equal(table->url_count, 2);
+    assert_string_equal(table->urls[0], "ldap://a.test");
+    assert_string_equal(table->urls[1], "ldap://b.test:3890");
+    assert_true(table->binds);
+    assert_string_equal(table->bind_dn, "cn=a , o=x");
+    assert_string_equal(table->bind_pw, "p=w # 1");
     assert_int_equal(table->version, 3);
     assert_true(table->start_tls);
     assert_string_equal(table->tls_ca_cert_file, "/ca");
@@ -79,7 +88,6 @@ static void takes_every_setting(void **state)
     assert_string_equal(table->tls_cert, "/cert");
     assert_string_equal(table->tls_key, "/key");
     ldap_table_free(&table);
-    assert_null(table);
     arena_free(&arena);
 }
 
@@ -441,7 +449,8 @@ static void needs_a_file_that_is_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_every_setting),
+        cmocka_unit_test(takes_what_is_searched),
+        cmocka_unit_test(takes_whom_to_ask),
         cmocka_unit_test(has_the_defaults_of_postfix),
         cmocka_unit_test(makes_urls),
         cmocka_unit_test(refuses_what_cannot_be_used),
