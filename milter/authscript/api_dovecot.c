@@ -9,6 +9,8 @@
  * dovecot.event, base64, http: files of their own */
 #include "authscript/api.h"
 
+#include "script/limits.h"
+
 #include <arpa/inet.h>
 #include <lauxlib.h>
 #include <stdint.h>
@@ -169,6 +171,7 @@ static int tabescape(lua_State *L)
 {
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length);
+    limit_charge(L, (int64_t)(length / 16));
     luaL_Buffer buffer;
     luaL_buffinit(L, &buffer);
     for (size_t i = 0; i < length; i++) {
@@ -210,6 +213,7 @@ static int tabunescape(lua_State *L)
 {
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length);
+    limit_charge(L, (int64_t)(length / 16));
     push_unescaped(L, text, length);
     return 1;
 }
@@ -218,6 +222,7 @@ static int split_tabescaped(lua_State *L)
 {
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length);
+    limit_charge(L, (int64_t)(length / 16));
     const char *end = text + length;
     lua_newtable(L);
     for (lua_Integer i = 1;; i++) {

@@ -212,13 +212,17 @@ int await_run(struct call *call, lua_State *thread, int argument_count, int *res
         }
         const struct await *await = lua_touserdata(thread, -1);
         lua_pop(thread, *result_count);
-        pthread_mutex_unlock(&state->lock);
+        if (!call->keeps_lock) {
+            pthread_mutex_unlock(&state->lock);
+        }
         if (await->work != NULL) {
             await->work(await->argument);
         } else {
             request_wait(call->services->loop, await->requests, await->count);
         }
-        pthread_mutex_lock(&state->lock);
+        if (!call->keeps_lock) {
+            pthread_mutex_lock(&state->lock);
+        }
         argument_count = 0;
     }
 }
