@@ -152,6 +152,7 @@ struct auth_script *auth_script_new(const struct auth_script_settings *settings,
          script->states != NULL);
     script->instructions = settings->instructions;
     script->timeout_ms = settings->timeout_ms;
+    script->needs_ids = settings->needs_ids;
     script->services = (struct services){.loop = settings->loop, .http = settings->http};
     bool ok = read_source(script, error);
     for (int i = 0; ok && i < settings->states; i++) {

@@ -20,6 +20,7 @@ struct auth_script {
     char *scheme;
     int64_t instructions;
     int timeout_ms;
+    bool needs_ids;
     struct services services;
     bool has_passdb, has_verify, has_userdb;
     atomic_bool told_no_value; /* in the log */

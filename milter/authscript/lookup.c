@@ -189,7 +189,9 @@ static bool settle_id(struct field_list *fields, const char *name, struct auth_r
         }
         if (found_user == NULL && found_group == NULL) {
             reply_fail(fields->arena, reply, "return",
-                       "the field %s is neither a number nor a name of this host", name);
+                       "the field %s is neither a number nor a name of this host: write "
+                       "its number",
+                       name);
             return false;
         }
         field->value =
@@ -212,7 +214,8 @@ void auth_script_userdb(struct auth_script *script, const struct auth_request *r
         reply_fail(arena, reply, "tempfail", "%s",
                    reason != NULL ? reason : "the field tempfail is there");
     }
-    if (reply->answer == AUTH_FOUND && settle_id(&fields, "uid", reply)) {
+    if (reply->answer == AUTH_FOUND && script->needs_ids &&
+        settle_id(&fields, "uid", reply)) {
         settle_id(&fields, "gid", reply);
     }
     finish(script, request, &fields, reply);

@@ -14,6 +14,7 @@ static bool start_script(struct auth_source *source, const struct config *config
         .memory = (size_t)config_number(config, "state.memory"),
         .instructions = config_number(config, "rule.instructions"),
         .timeout_ms = (int)config_number(config, "lua.timeout"),
+        .needs_ids = true,
         .loop = source->loop,
         .http = source->http,
     };

@@ -113,6 +113,9 @@ class Auth(unittest.TestCase):
         self.check_finding("function auth_userdb_lookup(", "auth-script", 1)
         self.check_finding("function auth_password_verify(req, password)\n  if req:password_verify('x', password) then\n"
                            "    return 1, ''\n  end\nend", "password-verify-truth", 2)
+        self.check_finding("function auth_userdb_lookup(req)\n  return dovecot.auth.USERDB_RESULT_OK\nend", "auth-script-value", 2)
+        self.check_finding("function auth_userdb_lookup(req)\n  return dovecot.auth.PASSDB_RESULT_USER_UNKNOWN, ''\nend",
+                           "auth-script-family", 2)
 
 
 if __name__ == "__main__":

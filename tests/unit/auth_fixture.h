@@ -25,6 +25,7 @@ static inline void write_file(const char *text)
 }
 
 static int call_ms = 2000;
+static bool needs_ids = true;
 
 static inline struct auth_script *load(const char *text, int states, struct error *error)
 {
@@ -37,6 +38,7 @@ static inline struct auth_script *load(const char *text, int states, struct erro
         .memory = 4 << 20,
         .instructions = 1000000,
         .timeout_ms = call_ms,
+        .needs_ids = needs_ids,
         .loop = loop,
         .http = http,
     };

@@ -159,6 +159,27 @@ static void test_userdb(void **state)
     }
 }
 
+/* On a relay host the names may be unknown; nobody needs them. */
+static void test_names_of_another_host(void **state)
+{
+    (void)state;
+    struct error error;
+    struct arena *arena = arena_new();
+    needs_ids = false;
+    struct auth_script *script = load("function auth_userdb_lookup(req) return 1, { uid = "
+                                      "'nobody-has-this', gid = '5' } end",
+                                      1, &error);
+    needs_ids = true;
+    assert_non_null(script);
+    struct auth_request request = request_of(arena, "alice");
+    struct auth_reply reply;
+    auth_script_userdb(script, &request, arena, &reply);
+    assert_int_equal(reply.answer, AUTH_FOUND);
+    assert_string_equal(fields_text(arena, &reply), "gid=5 uid=nobody-has-this ");
+    auth_script_free(&script);
+    arena_free(&arena);
+}
+
 /* Globals that keep all memory end with the state that they are in. */
 static void test_hoard(void **state)
 {
@@ -285,6 +306,26 @@ static const struct {
     {"if req:password_verify(a, b) == 1 then end", false},
     {"if (req:password_verify(a, b)) == 1 then end", false},
     {"if (req:password_verify(a, b)) > 0 then end", false},
+    {"if req:password_verify(a, b) ~= 0 then end", true},
+    {"if (req:password_verify(a, b)) >= 0 then end", true},
+    {"if req:password_verify(a, b) > -1 then end", true},
+    {"if req:password_verify(a, b) ~= 1 then end", false},
+    {"function auth_userdb_lookup(r) return dovecot.auth.PASSDB_RESULT_USER_UNKNOWN, '' "
+     "end",
+     true},
+    {"function auth_password_verify(r) return dovecot.auth.USERDB_RESULT_USER_UNKNOWN, '' "
+     "end",
+     true},
+    {"function auth_userdb_lookup(r) return dovecot.auth.PASSDB_RESULT_OK, {} end", false},
+    {"function auth_userdb_lookup(r) x(function() end) return "
+     "dovecot.auth.USERDB_RESULT_USER_UNKNOWN, '' end",
+     false},
+    {"function helper() return dovecot.auth.PASSDB_RESULT_USER_UNKNOWN, '' end", false},
+    {"function auth_userdb_lookup(r) return dovecot.auth.USERDB_RESULT_OK end", true},
+    {"return dovecot.auth.PASSDB_RESULT_USER_UNKNOWN", true},
+    {"return dovecot.auth.PASSDB_RESULT_USER_UNKNOWN;", true},
+    {"return dovecot.auth.PASSDB_RESULT_USER_UNKNOWN --, ''\n, ''", false},
+    {"return dovecot.auth.PASSDB_RESULT_OK == x and 1 or 2, {}", false},
     {"local ok = req:password_verify(a, b)\nif ok == 1 then end", false},
     {"local ok = req:password_verify(a, b) == 1\nif ok then end", false},
     {"-- if req:password_verify(a, b) then end", false},
@@ -369,9 +410,10 @@ static void test_waiting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_userdb),     cmocka_unit_test(test_hoard),
-        cmocka_unit_test(test_afterwards), cmocka_unit_test(test_files),
-        cmocka_unit_test(test_lint),       cmocka_unit_test(test_waiting),
+        cmocka_unit_test(test_userdb),  cmocka_unit_test(test_names_of_another_host),
+        cmocka_unit_test(test_hoard),   cmocka_unit_test(test_afterwards),
+        cmocka_unit_test(test_files),   cmocka_unit_test(test_lint),
+        cmocka_unit_test(test_waiting),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
