@@ -6,9 +6,11 @@
  * dovecot.gettimeofday()  { tv_sec, tv_usec }    nanoseconds()    microseconds()
  * dovecot.net_ip_family(text)  4, 6 or 0
  * dovecot.tabescape(text)  tabunescape(text)  split_tabescaped(text)
+ * dovecot.var_expand(template)  knows the environment only
  * dovecot.event, base64, http: files of their own */
 #include "authscript/api.h"
 
+#include "authscript/template.h"
 #include "script/limits.h"
 
 #include <arpa/inet.h>
@@ -236,6 +238,20 @@ static int split_tabescaped(lua_State *L)
     }
 }
 
+static int var_expand(lua_State *L)
+{
+    struct error error;
+    struct auth_call *call = auth_call_needed(L);
+    const char *text = luaL_checkstring(L, 1);
+    auth_call_room(L, call);
+    const char *expanded = template_expand(call->call.scratch, NULL, text, &error);
+    if (expanded == NULL) {
+        return luaL_error(L, "var_expand: %s", error.text);
+    }
+    lua_pushstring(L, expanded);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"i_debug", i_debug},
     {"i_info", i_info},
@@ -252,6 +268,7 @@ static const luaL_Reg functions[] = {
     {"tabescape", tabescape},
     {"tabunescape", tabunescape},
     {"split_tabescaped", split_tabescaped},
+    {"var_expand", var_expand},
     {NULL, NULL},
 };
 

@@ -28,7 +28,7 @@ static bool is_word_char(char c)
 /* Length of `[[...]]` or `[=[...]=]` at text, or 0. */
 static size_t long_bracket(const char *text)
 {
-    size_t level = strspn(text + 1, "=");
+    size_t level = text[0] == '[' ? strspn(text + 1, "=") : 0;
     if (text[0] != '[' || text[1 + level] != '[') {
         return 0;
     }
@@ -281,20 +281,10 @@ static void check_returns(const struct tokens *tokens, const char *file,
     }
 }
 
-void auth_script_lint(const char *file, struct finding_list *findings)
+void auth_script_lint_text(const char *file, const char *source,
+                           struct finding_list *findings)
 {
-    FILE *stream = fopen(file, "re");
-    if (stream == NULL) {
-        return;
-    }
     struct arena *arena = arena_new();
-    char *source = malloc(SOURCE_BYTES + 1);
-    if (source == NULL) {
-        abort();
-    }
-    size_t length = fread(source, 1, SOURCE_BYTES, stream);
-    fclose(stream);
-    source[length] = '\0';
     struct tokens tokens = read_tokens(arena, source);
     for (size_t i = 3; i + 1 < tokens.count; i++) {
         if (is(&tokens, i, "password_verify") && is(&tokens, i - 1, ":") &&
@@ -303,6 +293,22 @@ void auth_script_lint(const char *file, struct finding_list *findings)
         }
     }
     check_returns(&tokens, file, findings);
-    free(source);
     arena_free(&arena);
+}
+
+void auth_script_lint(const char *file, struct finding_list *findings)
+{
+    FILE *stream = fopen(file, "re");
+    if (stream == NULL) {
+        return;
+    }
+    char *source = malloc(SOURCE_BYTES + 1);
+    if (source == NULL) {
+        abort();
+    }
+    size_t length = fread(source, 1, SOURCE_BYTES, stream);
+    fclose(stream);
+    source[length] = '\0';
+    auth_script_lint_text(file, source, findings);
+    free(source);
 }

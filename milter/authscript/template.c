@@ -110,9 +110,14 @@ static const char *value_of(struct arena *arena, const struct auth_request *requ
                             const char *name, struct error *error)
 {
     bool exists = true;
-    const char *value = strncmp(name, "env:", 4) == 0
-                            ? getenv(name + 4)
-                            : auth_request_field(arena, request, name, &exists);
+    const char *value = NULL;
+    if (strncmp(name, "env:", 4) == 0) {
+        value = getenv(name + 4);
+    } else if (request != NULL) {
+        value = auth_request_field(arena, request, name, &exists);
+    } else {
+        exists = false;
+    }
     if (!exists) {
         error_set(error, ERROR_RULE, "there is no variable %s", name);
         return NULL;
@@ -180,9 +185,11 @@ static const char *apply(struct arena *arena, const struct manner *manner,
                                  : change_case(arena, value, *change == 'U');
     }
     size_t length = strlen(value);
-    size_t offset =
-        manner->offset < 0 ? length - (size_t)(-manner->offset) : (size_t)manner->offset;
-    offset = offset > length ? (manner->offset < 0 ? 0 : length) : offset;
+    size_t back = manner->offset < 0 ? (size_t)0 - (size_t)manner->offset : 0;
+    size_t offset = back > length                     ? 0
+                    : back > 0                        ? length - back
+                    : (size_t)manner->offset < length ? (size_t)manner->offset
+                                                      : length;
     size_t width = manner->width < 0 || (size_t)manner->width > length - offset
                        ? length - offset
                        : (size_t)manner->width;

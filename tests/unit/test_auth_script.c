@@ -92,6 +92,12 @@ static const struct expectation {
      "= "
      "#dovecot.split_tabescaped('a\\tb\\t'), c = dovecot.net_ip_family('::1') }",
      AUTH_FOUND, "a=yes b=3 c=6 "},
+    {"return 1, { a = dovecot.var_expand('%{env:NO_SUCH | default(\"x\")}%%') }",
+     AUTH_FOUND, "a=x% "},
+    {"return 1, { a = dovecot.var_expand('%{user}') }", AUTH_FAILED,
+     "there is no variable user"},
+    {"return 1, { a = req:var_expand('%3.2u|%-3.2u|%-9223372036854775808.2u|%99.2u|%0u') }",
+     AUTH_FOUND, "a=ce|co|al|| "},
     {"return 1, { a = type(dovecot.gettimeofday().tv_sec), b = dovecot.microseconds() > 0 "
      "}",
      AUTH_FOUND, "a=number b=yes "},
