@@ -74,10 +74,12 @@ static const struct client_option {
 /* `1500`, `1500ms`, `10s`, `10 secs`, `2m`; 0 is no limit of its own. */
 static int64_t milliseconds(lua_State *L, const char *name, bool plain_is_ms)
 {
-    char *unit = NULL;
-    double number = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1)
-                                                   : strtod(lua_tostring(L, -1), &unit);
-    if (lua_type(L, -1) != LUA_TNUMBER) {
+    double number = 0;
+    if (lua_type(L, -1) == LUA_TNUMBER) {
+        number = lua_tonumber(L, -1);
+    } else {
+        char *unit;
+        number = strtod(luaL_checkstring(L, -1), &unit);
         unit += strspn(unit, " ");
         bool is_ms = strncmp(unit, "ms", 2) == 0 || (*unit == '\0' && plain_is_ms);
         if (*unit != '\0' && *unit != 's' && *unit != 'm') {

@@ -109,7 +109,15 @@ static int step(lua_State *L, lua_State *thread, int arguments, lua_KContext con
     if (status == LUA_OK || status == LUA_YIELD) {
         return results_of(L, thread, count, context == WRAPPED);
     }
+    if (context == WRAPPED) {
+        lua_resetthread(thread); /* closes its variables, and keeps the message */
+    }
     lua_xmove(thread, L, 1);
+    if (context == WRAPPED && lua_type(L, -1) == LUA_TSTRING) {
+        luaL_where(L, 1);
+        lua_insert(L, -2);
+        lua_concat(L, 2);
+    }
     return failure_of(L, context == WRAPPED);
 }
 

@@ -67,6 +67,13 @@ PASSDB = {
     "yieldsinside": f'''local t = {{ password = "{PASSWORD}" }}
         for n in coroutine.wrap(function() for i = 1, 3 do coroutine.yield(i) end end) do t["y" .. n] = n end
         t.dead = tostring(pcall(coroutine.yield)) return {OK}, t''',
+    "wrapfails": f'''local t = {{ password = "{PASSWORD}" }}
+        local f = coroutine.wrap(function()
+            local x <close> = setmetatable({{}}, {{ __close = function() t.closed = "yes" end }})
+            error("inside", 0)
+        end)
+        local ok, why = pcall(function() f() end)
+        t.why = why:match("[^/]*$") return {OK}, t''',
     "finalizer": f'''local class = setmetatable({{}}, {{ __gc = function() end, __index = {{ x = 1 }} }})
         return {OK}, {{ password = "{PASSWORD}", x = class.x, m = type(getmetatable(class).__gc) }}''',
     "bogus": f'return {OK}, "password={{BOGUS}}x"',

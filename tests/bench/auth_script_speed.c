@@ -320,13 +320,23 @@ static void run_waiting(long count, int states, int delay_ms, int rounds)
     waitpid(service, NULL, 0);
 }
 
+static int number(const char *text)
+{
+    long value = strtol(text, NULL, 10);
+    if (value < 1 || value > 1000000) {
+        errno = ERANGE;
+        give_up(text);
+    }
+    return (int)value;
+}
+
 int main(int argc, char **argv)
 {
     log_configure(LOG_WARNING, LOG_FORMAT_TEXT);
     if (argc == 3 && strcmp(argv[1], "lookups") == 0) {
-        run_lookups(atol(argv[2]));
+        run_lookups(number(argv[2]));
     } else if (argc == 6 && strcmp(argv[1], "waiting") == 0) {
-        run_waiting(atol(argv[2]), atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
+        run_waiting(number(argv[2]), number(argv[3]), number(argv[4]), number(argv[5]));
     } else {
         fprintf(stderr, "usage: bench_auth_script lookups COUNT | waiting COUNT STATES "
                         "DELAY_MS ROUNDS\n");

@@ -33,11 +33,11 @@ static struct auth_reply ask(struct auth_script *script, struct arena *arena,
 static void expect(const struct auth_reply *reply, enum auth_answer answer,
                    const char *reason)
 {
-    print_message("  %s\n", reply->reason != NULL ? reply->reason : "");
+    const char *told = reply->reason != NULL ? reply->reason : "";
+    print_message("  %s\n", told);
     assert_string_equal(auth_answer_name(reply->answer), auth_answer_name(answer));
     if (reason != NULL) {
-        assert_non_null(reply->reason);
-        assert_non_null(strstr(reply->reason, reason));
+        assert_non_null(strstr(told, reason));
     }
 }
 
@@ -110,8 +110,9 @@ static const struct {
     {"req:password_verify('{PLAIN}a\\0b', 'a')", AUTH_FAILED, "holds a NUL"},
     {"return table.unpack({ 1 }, 1, 50000)", AUTH_FOUND, NULL},
     {"local function f() return f() + 1 end f()", AUTH_FAILED, "over the limit of memory"},
-    {"local function f() return coroutine.wrap(f)() end f()", AUTH_FAILED,
-     "C stack overflow"},
+    {"local function f() local ok, why = coroutine.resume(coroutine.create(f)) error(why, "
+     "0) end f()",
+     AUTH_FAILED, "C stack overflow"},
     {"debug.debug()", AUTH_FAILED, "debug.debug is not available"},
     {"return 1, { uid = '4294967296' }", AUTH_FAILED, "field uid is neither"},
 };
