@@ -84,10 +84,11 @@ static struct verdict call_session_stage(struct transaction *transaction, enum s
     struct generation *generation;
     struct snapshot *snapshot;
     current_hold(transaction->settings->current, &generation, &snapshot);
+    const struct directory directory = directory_of(snapshot);
     struct stage_call call = {
         .stage = stage,
         .session = transaction->session,
-        .snapshot = snapshot,
+        .directory = &directory,
         .arena = transaction->session->arena,
         .decisions = &transaction->session_decisions,
     };
@@ -106,7 +107,7 @@ static struct stage_call message_call(struct transaction *transaction, enum stag
         .session = transaction->session,
         .message = transaction->message,
         .recipient = recipient,
-        .snapshot = transaction->snapshot,
+        .directory = transaction->snapshot != NULL ? &transaction->directory : NULL,
         .arena = transaction->message->arena,
         .decisions = &transaction->decisions,
         .holds = &transaction->holds,
@@ -216,6 +217,7 @@ struct verdict transaction_mail(struct transaction *transaction,
     message_begin(message, arguments + 1);
     current_hold(transaction->settings->current, &transaction->generation,
                  &transaction->snapshot);
+    transaction->directory = directory_of(transaction->snapshot);
     clock_gettime(CLOCK_MONOTONIC, &transaction->begin);
     transaction_note_begin(transaction);
     set_queue_id(message, facts->queue_id);
@@ -276,7 +278,7 @@ static struct verdict limit_expansion(struct transaction *transaction,
                                       const struct recipient *recipient)
 {
     const struct rewrite *rewrite = rewrite_of(transaction);
-    size_t count = rewrite_count(rewrite, &recipient->address, transaction->snapshot);
+    size_t count = rewrite_count(rewrite, &recipient->address, &transaction->directory);
     transaction->rewritten_count += count;
     if (!rewrite->expand || transaction->rewritten_count <= rewrite->recipients_max) {
         return (struct verdict){.kind = VERDICT_CONTINUE};
@@ -399,9 +401,9 @@ static struct verdict make_plan(struct transaction *transaction, struct edit_lis
     const struct rewrite *rewrite = rewrite_of(transaction);
     struct error error = {0};
     struct recipient *const *recipients =
-        rewrite_recipients(rewrite, message, transaction->snapshot);
+        rewrite_recipients(rewrite, message, &transaction->directory);
     if (envelope_plan(&message->plan, recipients, message->recipient_count,
-                      transaction->snapshot, message->arena, edits, &error)) {
+                      &transaction->directory, message->arena, edits, &error)) {
         rewrite_trace(rewrite, message, edits);
         return (struct verdict){.kind = VERDICT_CONTINUE};
     }

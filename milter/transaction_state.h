@@ -33,6 +33,7 @@ struct transaction {
     struct message *message;
     struct generation *generation; /* of the open message */
     struct snapshot *snapshot;
+    struct directory directory;   /* of the open message */
     struct arena *session_record; /* of session_decisions */
     struct decision_list session_decisions;
     struct transcript session_transcript;

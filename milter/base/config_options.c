@@ -121,6 +121,10 @@ static const struct option program_options[] = {
      "of its passwords that name no {SCHEME}"},
     {"lua.timeout", OPTION_DURATION, "5s", 1, 25 * SECOND, NULL, NULL,
      "for one call of its functions, with all that it waits for"},
+    {"dovecot.userdb", OPTION_TEXT, "unix:/run/dovecot/auth-userdb", 0, 0, NULL, NULL,
+     "Dovecot's userdb, a listener of its service auth: unix:/path or inet:host:port"},
+    {"dovecot.service", OPTION_TEXT, "lmtp", 0, 0, NULL, NULL,
+     "the name of the service that Dovecot is told, for its %s and for `protocol NAME`"},
     {"states", OPTION_COUNT, "0", 0, 256, NULL, NULL,
      "Lua states, each runs one rule at a time; 0: one a processor core"},
     {"deadline.command", OPTION_DURATION, "10s", 100, 25 * SECOND, NULL, NULL,
@@ -289,6 +293,28 @@ static bool check_service(const char *value, struct complaint *complaint)
     return check_port(colon + 1, strlen(colon + 1), complaint);
 }
 
+static bool check_userdb(const char *value, struct complaint *complaint)
+{
+    if (strncmp(value, "tls:", 4) != 0 && check_service(value, complaint)) {
+        return true;
+    }
+    complain_remedy(complaint, "write unix:/path or inet:host:port");
+    return strncmp(value, "tls:", 4) == 0 &&
+           complain(complaint, "Dovecot's userdb has no TLS");
+}
+
+/* It stands in a line of Dovecot's protocol. */
+static bool check_word(const char *value, struct complaint *complaint)
+{
+    size_t length = 0;
+    while (value[length] > ' ' && value[length] <= '~') {
+        length++;
+    }
+    complain_remedy(complaint, "write a name like lmtp");
+    return (length > 0 && length <= 64 && value[length] == '\0') ||
+           complain(complaint, "this is no name of a service");
+}
+
 static bool is_server(const char *text)
 {
     unsigned char address[16];
@@ -403,6 +429,8 @@ static const struct {
     {"rewrite.header", check_header_name},
     {"quota.service", check_service},
     {"quota.tls_name", check_tls_name},
+    {"dovecot.userdb", check_userdb},
+    {"dovecot.service", check_word},
     {"dns.servers", check_servers},
 };
 

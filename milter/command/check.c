@@ -88,8 +88,9 @@ static void check_addresses(const struct config *config, const struct snapshot *
                            &address, &ignored)) {
             continue;
         }
+        const struct directory directory = directory_of(snapshot);
         const struct expansion *expansion =
-            resolve_address(findings->arena, &address, snapshot);
+            resolve_address(findings->arena, &address, &directory);
         if (expansion->status == EXPANSION_UNKNOWN &&
             expansion->domain_class == CLASS_MAILBOX) {
             add_unknown_address(config, option->name, findings);

@@ -54,6 +54,7 @@ static const char help[] =
 struct job {
     struct directory_settings settings;
     struct snapshot *snapshot;
+    struct directory directory;
     struct arena *arena; /* reset after each address */
     bool json;
     bool coloured;
@@ -128,7 +129,7 @@ static void resolve_one(struct job *job, const char *bytes, size_t length)
         return;
     }
     const struct expansion *expansion =
-        resolve_address(job->arena, &address, job->snapshot);
+        resolve_address(job->arena, &address, &job->directory);
     bool failed = expansion->status == EXPANSION_ERROR;
     job->found = job->found || failed || expansion->status == EXPANSION_UNKNOWN;
     if (job->json) {
@@ -138,7 +139,7 @@ static void resolve_one(struct job *job, const char *bytes, size_t length)
     } else {
         const struct resolution resolution = {.arena = job->arena,
                                               .typed = bytes,
-                                              .snapshot = job->snapshot,
+                                              .directory = &job->directory,
                                               .address = &address,
                                               .expansion = expansion,
                                               .coloured = job->coloured};
@@ -205,6 +206,7 @@ static int resolve_all(const struct config *config, struct arena *memory, bool j
     if (job.snapshot == NULL) {
         return options_fail(argv[0], &error);
     }
+    job.directory = directory_of(job.snapshot);
     job.arena = arena_new();
     bool done = resolve_operands(&job, argc, argv, &error);
     arena_free(&job.arena);

@@ -6,6 +6,7 @@
 #include "command/resolve_tree.h"
 #include "command/resolve_way.h"
 #include "directory/dms.h"
+#include "directory/limit.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +51,8 @@ static struct address parts_of(const struct resolution *resolution, const char *
 {
     static const struct address none = {
         .local_part = "", .base = "", .detail = "", .domain = ""};
-    const struct address_rules *rules = &snapshot_settings(resolution->snapshot)->rules;
+    const struct address_rules *rules =
+        &snapshot_settings(resolution->directory->snapshot)->rules;
     struct address address;
     struct error error;
     return address_parse(resolution->arena, external, rules, &address, &error) ? address
@@ -61,12 +63,8 @@ static struct address parts_of(const struct resolution *resolution, const char *
 static const char *place_of(const struct resolution *resolution,
                             const struct via_step *alias)
 {
-    if (alias->line > 0) {
-        return arena_format(resolution->arena, "%s:%d", dms_match_file(alias->match),
-                            alias->line);
-    }
-    return alias->match == MATCH_LOCAL ? "POSTMASTER_ADDRESS"
-                                       : dms_match_file(alias->match);
+    bool is_root = alias->match == MATCH_LOCAL && alias->line == 0;
+    return is_root ? "POSTMASTER_ADDRESS" : dms_alias_place(resolution->arena, alias);
 }
 
 /* What of the address the alias has for its key, where that is not all of it. */
@@ -109,10 +107,15 @@ static bool lists_itself(const struct expanded_recipient *recipient)
 static void print_mailbox(const struct resolution *resolution,
                           const struct expanded_recipient *recipient)
 {
-    const char *limit = snapshot_limit(resolution->snapshot, recipient->mailbox);
+    const char *limit =
+        recipient->limit != NULL
+            ? recipient->limit
+            : snapshot_limit(resolution->directory->snapshot, recipient->mailbox);
     printf(" %s", printable(resolution, recipient->mailbox));
-    if (limit != NULL &&
-        snapshot_limit_bytes(resolution->snapshot, recipient->mailbox) < 0) {
+    if (recipient->source != NULL) {
+        printf(" in %s", recipient->source);
+    }
+    if (limit_bytes(limit) < 0) {
         printf(", unlimited");
     } else if (limit != NULL) {
         printf(", limit %s", printable(resolution, limit));
@@ -127,7 +130,8 @@ static const char *local_reason(const struct resolution *resolution,
     if (recipient->note != NULL) {
         return arena_format(resolution->arena, "goes to %s", recipient->note);
     }
-    const struct directory_settings *settings = snapshot_settings(resolution->snapshot);
+    const struct directory_settings *settings =
+        snapshot_settings(resolution->directory->snapshot);
     struct address parts = parts_of(resolution, recipient->address);
     if (text_equal_folded(parts.base, "postmaster") ||
         text_equal_folded(parts.base, "mailer-daemon") ||
@@ -241,7 +245,7 @@ static void print_fault(const struct resolution *resolution)
            printable(resolution, expansion->fault_address),
            printable(resolution, expansion->fault_reason));
     const struct resolve_way way = resolve_way_find(resolution->arena, resolution->address,
-                                                    expansion, resolution->snapshot);
+                                                    expansion, resolution->directory);
     for (size_t i = 0; i < way.count; i++) {
         print_alias(resolution, i + 1, &way.steps[i]);
     }

@@ -13,7 +13,7 @@
 struct resolution {
     struct arena *arena;
     const char *typed; /* the address as it was asked for */
-    const struct snapshot *snapshot;
+    const struct directory *directory;
     const struct address *address;
     const struct expansion *expansion;
     bool coloured; /* for a terminal */

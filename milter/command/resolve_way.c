@@ -15,12 +15,12 @@ struct stop {
 };
 
 /* The first step of the search that a table answers, or NOT_FOUND. */
-static struct answer look_up(struct search *search, const struct snapshot *snapshot,
+static struct answer look_up(struct search *search, const struct directory *directory,
                              struct arena *arena)
 {
     const struct question *question;
     while ((question = search_question(search)) != NULL) {
-        struct answer answer = snapshot_answer(snapshot, question, arena);
+        struct answer answer = directory_answer(directory, question, arena);
         if (answer.kind != ANSWER_NOT_FOUND) {
             return answer;
         }
@@ -30,9 +30,9 @@ static struct answer look_up(struct search *search, const struct snapshot *snaps
 }
 
 static struct stop expand(struct arena *arena, const char *start,
-                          const struct snapshot *snapshot)
+                          const struct directory *directory)
 {
-    const struct directory_settings *settings = snapshot_settings(snapshot);
+    const struct directory_settings *settings = snapshot_settings(directory->snapshot);
     struct slots slots = {.arena = arena, .settings = settings};
     struct search search = {.arena = arena};
     const char *internal;
@@ -40,7 +40,7 @@ static struct stop expand(struct arena *arena, const char *start,
     while ((internal = slots_next(&slots)) != NULL) {
         const struct slot_origin *origin = slots.items[slots.current].origin;
         search_begin(&search, SEARCH_ALIASES, internal, settings);
-        struct answer answer = look_up(&search, snapshot, arena);
+        struct answer answer = look_up(&search, directory, arena);
         if (answer.kind == ANSWER_FAILED) {
             return (struct stop){internal, origin};
         }
@@ -53,7 +53,7 @@ static struct stop expand(struct arena *arena, const char *start,
             /* The alias itself is at fault. */
             return (struct stop){internal,
                                  slot_origin_new(arena, origin, internal,
-                                                 search_step(&search)->match, answer.line)};
+                                                 search_step(&search)->match, &answer)};
         }
     }
     if (slots.fault == FAULT_NONE) {
@@ -71,7 +71,8 @@ static struct resolve_way make_way(struct arena *arena, const struct stop *stop)
     for (size_t i = count; origin != NULL; origin = origin->previous) {
         steps[--i] = (struct via_step){.address = address_quote(arena, origin->internal),
                                        .match = origin->match,
-                                       .line = origin->line};
+                                       .line = origin->line,
+                                       .source = origin->source};
     }
     return (struct resolve_way){
         .steps = steps, .count = count, .end = address_quote(arena, stop->address)};
@@ -94,14 +95,14 @@ static void cut_circle(struct arena *arena, struct resolve_way *way)
 
 struct resolve_way resolve_way_find(struct arena *arena, const struct address *asked,
                                     const struct expansion *expansion,
-                                    const struct snapshot *snapshot)
+                                    const struct directory *directory)
 {
     bool is_loop = expansion->fault == FAULT_LOOP;
-    struct stop stop = expand(arena, asked->internal, snapshot);
+    struct stop stop = expand(arena, asked->internal, directory);
     if (stop.address == NULL && is_loop) {
-        const struct address_rules *rules = &snapshot_settings(snapshot)->rules;
+        const struct address_rules *rules = &snapshot_settings(directory->snapshot)->rules;
         stop = expand(arena, address_complete(arena, expansion->fault_address, rules),
-                      snapshot);
+                      directory);
     }
     if (stop.address == NULL ||
         !text_equal_folded(address_quote(arena, stop.address), expansion->fault_address)) {

@@ -21,6 +21,6 @@ struct resolve_way {
  * through local aliases; of a circle behind one, at least the circle. */
 struct resolve_way resolve_way_find(struct arena *arena, const struct address *asked,
                                     const struct expansion *expansion,
-                                    const struct snapshot *snapshot);
+                                    const struct directory *directory);
 
 #endif

@@ -31,6 +31,12 @@ const char *dms_match_file(enum match_kind match)
     return DMS_VIRTUAL;
 }
 
+const char *dms_alias_place(struct arena *arena, const struct via_step *step)
+{
+    const char *place = step->source != NULL ? step->source : dms_match_file(step->match);
+    return step->line > 0 ? arena_format(arena, "%s:%d", place, step->line) : place;
+}
+
 struct loader {
     const struct directory_settings *settings;
     struct finding_list *findings; /* may be NULL */

@@ -26,8 +26,12 @@ struct snapshot *dms_load(const struct directory_settings *settings,
 struct snapshot *dms_read(const struct directory_settings *settings,
                           struct finding_list *findings);
 
-/* Where an alias that matched so is written. */
+/* The file that an alias which matched so is written in. */
 const char *dms_match_file(enum match_kind match);
+
+/* Where the alias of a step is written: file and line, or what its source calls the place.
+ */
+const char *dms_alias_place(struct arena *arena, const struct via_step *step);
 
 enum { DMS_FILES = 7 };
 

@@ -2,7 +2,7 @@
 #include "directory/envelope.h"
 
 struct context {
-    const struct snapshot *snapshot;
+    const struct directory *directory;
 };
 
 static bool expand(void *user, struct arena *arena, const char *address,
@@ -11,11 +11,12 @@ static bool expand(void *user, struct arena *arena, const char *address,
     const struct context *context = user;
     struct address parsed;
     struct error ignored;
-    if (!address_parse(arena, address, &snapshot_settings(context->snapshot)->rules,
-                       &parsed, &ignored)) {
+    if (!address_parse(arena, address,
+                       &snapshot_settings(context->directory->snapshot)->rules, &parsed,
+                       &ignored)) {
         return false;
     }
-    const struct expansion *expansion = resolve_address(arena, &parsed, context->snapshot);
+    const struct expansion *expansion = resolve_address(arena, &parsed, context->directory);
     if (expansion->status == EXPANSION_ERROR && expansion->fault != FAULT_SYNTAX) {
         return false;
     }
@@ -33,10 +34,10 @@ static bool expand(void *user, struct arena *arena, const char *address,
 }
 
 bool envelope_plan(const struct plan *plan, struct recipient *const *recipients,
-                   size_t count, const struct snapshot *snapshot, struct arena *arena,
+                   size_t count, const struct directory *directory, struct arena *arena,
                    struct edit_list *list, struct error *error)
 {
-    struct context context = {.snapshot = snapshot};
+    struct context context = {.directory = directory};
     struct plan_expander expander = {.expand = expand, .context = &context};
     return plan_build(plan, recipients, count, &expander, arena, list, error);
 }

@@ -9,7 +9,7 @@
 
 /* plan_build with the resolver as the MTA's maps. The edits live in arena. */
 bool envelope_plan(const struct plan *plan, struct recipient *const *recipients,
-                   size_t count, const struct snapshot *snapshot, struct arena *arena,
+                   size_t count, const struct directory *directory, struct arena *arena,
                    struct edit_list *list, struct error *error);
 
 #endif

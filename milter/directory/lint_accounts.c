@@ -103,7 +103,8 @@ static bool is_login(struct lint *lint, const char *name)
     if (strchr(name, '@') != NULL) {
         return table_find(&lint->snapshot->accounts, name, &account);
     }
-    login_complete(lint->scratch, name, NULL, lint->snapshot, &login);
+    const struct directory directory = directory_of(lint->snapshot);
+    login_complete(lint->scratch, name, NULL, &directory, &login);
     return !login.is_unknown;
 }
 

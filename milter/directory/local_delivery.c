@@ -232,7 +232,7 @@ static void expand(struct local_delivery *delivery, const struct answer *answer,
     }
     const struct local_item child = {
         .origin = slot_origin_new(delivery->arena, item.origin, item.internal, MATCH_LOCAL,
-                                  answer->line),
+                                  answer),
         .listed_by = item.names[item.name],
         .depth = item.depth + 1,
         .has_owner = item.has_owner || has_owner,

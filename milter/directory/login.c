@@ -30,27 +30,28 @@ static const char *at_domain(struct arena *arena, const char *name, const char *
     return key;
 }
 
-static struct answer find_account(const struct snapshot *snapshot, const char *key,
+static struct answer find_account(const struct directory *directory, const char *key,
                                   struct arena *arena)
 {
     const struct question question = {.kind = QUESTION_MAILBOX, .key = key};
-    return snapshot_answer(snapshot, &question, arena);
+    return directory_answer(directory, &question, arena);
 }
 
 /* False: cannot tell. */
-static bool find_candidates(struct arena *arena, const struct snapshot *snapshot,
+static bool find_candidates(struct arena *arena, const struct directory *directory,
                             struct login *login, struct candidates *candidates)
 {
     size_t cursor = 0;
     const char *domain;
-    while (snapshot_next_domain(snapshot, &cursor, &domain)) {
+    while (snapshot_next_domain(directory->snapshot, &cursor, &domain)) {
         struct answer answer =
-            find_account(snapshot, at_domain(arena, login->name, domain), arena);
+            find_account(directory, at_domain(arena, login->name, domain), arena);
         if (answer.kind == ANSWER_FAILED) {
             login->reason = answer.reason;
             return false;
         }
-        if (answer.kind == ANSWER_FOUND) {
+        /* Elsewhere a name without a domain may be another's than the address with it. */
+        if (answer.kind == ANSWER_FOUND && answer.source == NULL) {
             if (candidates->count < NAMES_SHOWN) {
                 candidates->shown[candidates->count] = answer.value;
             }
@@ -74,22 +75,22 @@ static const char *several(struct arena *arena, const struct candidates *candida
                         names);
 }
 
-static enum answer_kind look_for(struct arena *arena, const struct snapshot *snapshot,
+static enum answer_kind look_for(struct arena *arena, const struct directory *directory,
                                  struct login *login)
 {
     struct candidates candidates = {0};
-    struct answer answer = find_account(snapshot, login->name, arena);
+    struct answer answer = find_account(directory, login->name, arena);
     if (answer.kind != ANSWER_NOT_FOUND) {
         login->mailbox = answer.value;
         login->reason = answer.reason;
         return answer.kind;
     }
-    if (snapshot_counts(snapshot).domains > LOGIN_DOMAINS_MAX) {
+    if (snapshot_counts(directory->snapshot).domains > LOGIN_DOMAINS_MAX) {
         login->reason = "the login has no domain, and there are too many to look through: "
                         "set spoof.login_domain";
         return ANSWER_NOT_FOUND;
     }
-    if (!find_candidates(arena, snapshot, login, &candidates)) {
+    if (!find_candidates(arena, directory, login, &candidates)) {
         return ANSWER_FAILED;
     }
     if (candidates.count == 1) {
@@ -104,7 +105,7 @@ static enum answer_kind look_for(struct arena *arena, const struct snapshot *sna
 }
 
 enum answer_kind login_complete(struct arena *arena, const char *given, const char *domain,
-                                const struct snapshot *snapshot, struct login *login)
+                                const struct directory *directory, struct login *login)
 {
     *login = (struct login){0};
     if (!is_possible(given)) {
@@ -121,5 +122,5 @@ enum answer_kind login_complete(struct arena *arena, const char *given, const ch
         login->mailbox = at_domain(arena, login->name, domain);
         return ANSWER_FOUND;
     }
-    return look_for(arena, snapshot, login);
+    return look_for(arena, directory, login);
 }

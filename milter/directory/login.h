@@ -5,7 +5,7 @@
 #define FOREGATE_DIRECTORY_LOGIN_H
 
 #include "base/arena.h"
-#include "directory/snapshot.h"
+#include "directory/directory.h"
 
 /* Without a domain of its own, so many are looked through. */
 enum { LOGIN_BYTES_MAX = 2048, LOGIN_DOMAINS_MAX = 100 };
@@ -17,9 +17,9 @@ struct login {
     bool is_unknown;     /* no account could be meant */
 };
 
-/* domain: of logins that have none, or NULL; then it is the one account with that
- * local-part. */
+/* domain: of logins that have none, or NULL; then it is the account of just that name, or
+ * the one account of the volume with that local-part. */
 enum answer_kind login_complete(struct arena *arena, const char *given, const char *domain,
-                                const struct snapshot *snapshot, struct login *login);
+                                const struct directory *directory, struct login *login);
 
 #endif

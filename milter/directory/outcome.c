@@ -116,6 +116,8 @@ void outcome_end(struct outcome *outcome, struct expansion *expansion)
             .address = address_quote(arena, ending->internal),
             .class = ending->class,
             .mailbox = ending->mailbox,
+            .source = ending->source,
+            .limit = ending->limit,
             .note = ending->note,
         };
         recipient->via = copy_path(outcome, ending->origin, &recipient->via_count);

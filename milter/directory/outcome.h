@@ -11,6 +11,8 @@ struct ending {
     const struct slot_origin *origin;
     enum recipient_class class;
     const char *mailbox;
+    const char *source; /* of the mailbox, with its limit; or NULL */
+    const char *limit;
     const char *note;
 };
 

@@ -5,6 +5,7 @@
 #include "directory/local.h"
 #include "directory/login.h"
 #include "directory/ownership_text.h"
+#include "directory/senders.h"
 #include "directory/walk.h"
 #include "mail/domain.h"
 
@@ -21,7 +22,7 @@ enum { ENDS_MAX = 100 };
 struct claim {
     struct arena *arena;
     const struct address *address;
-    const struct snapshot *snapshot;
+    const struct directory *directory;
     unsigned allowed; /* traits, and NEED_ACCOUNT_ALIAS */
     struct login login;
     const char *base; /* key of the address without its detail, or NULL: it has none */
@@ -54,6 +55,20 @@ static const char *base_key(struct arena *arena, const struct address *address)
     return key;
 }
 
+/* What a login is called in a proof: its mailbox, or what it is if it has none. */
+static const char *owner_of(const struct claim *claim)
+{
+    return claim->login.mailbox != NULL ? claim->login.mailbox : claim->login.name;
+}
+
+/* May it send as an address that aliases lead to? */
+static bool is_sender(const struct claim *claim, const char *internal)
+{
+    struct sender_entry entry;
+    return senders_find(claim->directory, claim->arena, internal, &claim->login, &entry) &&
+           entry.match != MATCH_CATCH_ALL;
+}
+
 /* Most targets are not, and need no closer look. */
 static bool may_be_home(const struct claim *claim, const char *internal)
 {
@@ -65,7 +80,7 @@ static bool may_be_home(const struct claim *claim, const char *internal)
 static bool is_account(const struct claim *claim, const char *key)
 {
     const struct question question = {.kind = QUESTION_MAILBOX, .key = key};
-    return snapshot_answer(claim->snapshot, &question, claim->arena).kind !=
+    return directory_answer(claim->directory, &question, claim->arena).kind !=
            ANSWER_NOT_FOUND;
 }
 
@@ -73,12 +88,12 @@ static bool is_account(const struct claim *claim, const char *key)
  * account. */
 static bool is_home(const struct claim *claim, const char *internal)
 {
-    if (!may_be_home(claim, internal)) {
+    if (claim->login.mailbox == NULL || !may_be_home(claim, internal)) {
         return false;
     }
     struct address address;
     address_from_internal(claim->arena, internal,
-                          &snapshot_settings(claim->snapshot)->rules, &address);
+                          &snapshot_settings(claim->directory->snapshot)->rules, &address);
     const char *base = base_key(claim->arena, &address);
     return strcmp(address.key, claim->login.mailbox) == 0 ||
            (base != NULL && strcmp(base, claim->login.mailbox) == 0 &&
@@ -89,18 +104,20 @@ static bool is_home(const struct claim *claim, const char *internal)
 static bool is_routed_home(const struct claim *claim, const struct walk_place *place)
 {
     return place->is_end && !address_is_plain(place->internal) &&
-           is_home(claim, local_route(claim->arena, snapshot_settings(claim->snapshot),
-                                      place->internal));
+           is_home(claim,
+                   local_route(claim->arena, snapshot_settings(claim->directory->snapshot),
+                               place->internal));
 }
 
-/* The nearest way to the login's mailbox, or NULL. */
+/* The nearest way to the login's mailbox, or to an address that it may send as; or NULL. */
 static const struct slot_origin *find_way(const struct claim *claim, struct walk *walk)
 {
     size_t seen = 1; /* the address itself is judged elsewhere */
     walk_begin(walk, claim->address->internal);
     while (walk_on(walk)) {
         for (; seen < walk->count; seen++) {
-            if (is_home(claim, walk->places[seen].internal)) {
+            if (is_home(claim, walk->places[seen].internal) ||
+                is_sender(claim, walk->places[seen].internal)) {
                 return walk->places[seen].origin;
             }
         }
@@ -116,14 +133,13 @@ static const struct slot_origin *find_way(const struct claim *claim, struct walk
 static struct walk new_walk(const struct claim *claim, unsigned allowed)
 {
     return (struct walk){
-        .arena = claim->arena, .snapshot = claim->snapshot, .allowed = allowed};
+        .arena = claim->arena, .directory = claim->directory, .allowed = allowed};
 }
 
 static struct ownership owned_by_way(const struct claim *claim,
                                      const struct slot_origin *origin)
 {
-    struct ownership found =
-        owned(ownership_way(claim->arena, claim->login.mailbox, origin));
+    struct ownership found = owned(ownership_way(claim->arena, owner_of(claim), origin));
     found.path = slot_origin_path(claim->arena, origin);
     found.path_count = origin->depth;
     return found;
@@ -132,7 +148,8 @@ static struct ownership owned_by_way(const struct claim *claim,
 /* An address that leads nowhere. */
 static const char *why_nobody(const struct claim *claim, struct walk *walk)
 {
-    const struct directory_settings *settings = snapshot_settings(claim->snapshot);
+    const struct directory_settings *settings =
+        snapshot_settings(claim->directory->snapshot);
     if (local_has_domain(settings, claim->address->domain)) {
         return "none: it is a name at the host itself";
     }
@@ -205,11 +222,10 @@ static struct ownership refuse(const struct claim *claim, struct walk *walk,
         const struct slot_origin *origin = find_way(claim, &whole);
         if (origin != NULL) {
             return not_owned(
-                claim,
-                arena_format(
-                    claim->arena, "%s%s",
-                    ownership_way(claim->arena, claim->login.mailbox, origin),
-                    ownership_needs(claim->arena, walk_traits(origin) & ~claim->allowed)));
+                claim, arena_format(claim->arena, "%s%s",
+                                    ownership_way(claim->arena, owner_of(claim), origin),
+                                    ownership_needs(claim->arena, walk_traits(origin) &
+                                                                      ~claim->allowed)));
         }
         walk = &whole;
     }
@@ -226,7 +242,8 @@ static const char *tagged_form(const struct claim *claim, const char *of)
 
 static bool is_tagged_form(const struct claim *claim)
 {
-    return claim->base != NULL && strcmp(claim->base, claim->login.mailbox) == 0;
+    return claim->base != NULL && claim->login.mailbox != NULL &&
+           strcmp(claim->base, claim->login.mailbox) == 0;
 }
 
 static struct ownership find_by_alias(const struct claim *claim, const char *account)
@@ -260,7 +277,7 @@ static struct ownership find_in_directory(const struct claim *claim)
         return cannot_tell(answer.reason);
     }
     const char *account = answer.kind == ANSWER_FOUND ? answer.value : NULL;
-    if (account != NULL && strcmp(account, claim->login.mailbox) == 0) {
+    if (account != NULL && strcmp(account, owner_of(claim)) == 0) {
         account = NULL;
     }
     if (account != NULL && !is_allowed(claim, NEED_ACCOUNT_ALIAS)) {
@@ -279,7 +296,7 @@ static int find_grant(const struct claim *claim, const char *key, const char **l
     int line = 0;
     for (size_t i = 0; line == 0 && i < 2; i++) {
         if (logins[i] != NULL && key != NULL) {
-            line = snapshot_may_send_as(claim->snapshot, logins[i], key);
+            line = snapshot_may_send_as(claim->directory->snapshot, logins[i], key);
             *login = logins[i];
         }
     }
@@ -306,10 +323,32 @@ static struct ownership find_by_grant(const struct claim *claim)
                : needs_subaddress(claim, proof);
 }
 
+/* A source says it of the address, or of all at its domain. NOT_FOUND without a reason:
+ * none does. */
+static struct ownership find_by_senders(const struct claim *claim)
+{
+    struct sender_entry entry;
+    if (!senders_find(claim->directory, claim->arena, claim->address->internal,
+                      &claim->login, &entry)) {
+        return (struct ownership){.kind = ANSWER_NOT_FOUND};
+    }
+    const char *proof =
+        arena_format(claim->arena, "%s (%s)",
+                     ownership_name(claim->arena, claim->login.name), entry.source);
+    unsigned needs = entry.match == MATCH_BASE        ? WALK_SUBADDRESS
+                     : entry.match == MATCH_CATCH_ALL ? WALK_CATCH_ALL
+                                                      : 0;
+    return (needs & ~claim->allowed) == 0
+               ? owned(proof)
+               : not_owned(claim, arena_format(claim->arena, "%s%s", proof,
+                                               ownership_needs(claim->arena, needs)));
+}
+
 /* NULL: mail for it could be. */
 static const char *why_impossible(const struct claim *claim)
 {
-    const struct directory_settings *settings = snapshot_settings(claim->snapshot);
+    const struct directory_settings *settings =
+        snapshot_settings(claim->directory->snapshot);
     if (strlen(claim->address->internal) > ADDRESS_BYTES_MAX) {
         return "none: it is too long for an address";
     }
@@ -327,10 +366,10 @@ static struct ownership find_by_mailbox(struct claim *claim)
     if (impossible != NULL) {
         return not_owned(claim, impossible);
     }
-    const char *at = strrchr(claim->login.mailbox, '@');
-    size_t length =
-        at != NULL ? (size_t)(at - claim->login.mailbox) : strlen(claim->login.mailbox);
-    claim->home_local = arena_copy_bytes(claim->arena, claim->login.mailbox, length);
+    const char *home = owner_of(claim);
+    const char *at = strrchr(home, '@');
+    size_t length = at != NULL ? (size_t)(at - home) : strlen(home);
+    claim->home_local = arena_copy_bytes(claim->arena, home, length);
     claim->home_domain = at != NULL ? at + 1 : "";
     return find_in_directory(claim);
 }
@@ -345,14 +384,19 @@ static struct ownership find_as_written(struct claim *claim, enum answer_kind kn
         return owned(ownership_name(claim->arena, claim->login.mailbox));
     }
     struct ownership granted = find_by_grant(claim);
+    if (granted.kind == ANSWER_NOT_FOUND && granted.reason == NULL) {
+        granted = find_by_senders(claim);
+    }
     if (granted.kind == ANSWER_FOUND) {
         return granted;
     }
     if (known == ANSWER_FAILED) {
         return cannot_tell(claim->login.reason);
     }
+    /* A login that is nobody's mailbox may be listed at addresses behind aliases. */
+    bool is_listed = directory_waits(claim->directory) && claim->login.name != NULL;
     struct ownership found =
-        known == ANSWER_FOUND
+        known == ANSWER_FOUND || is_listed
             ? find_by_mailbox(claim)
             : not_owned(claim, arena_format(claim->arena, "none: %s", claim->login.reason));
     return found.kind == ANSWER_NOT_FOUND && granted.reason != NULL ? granted : found;
@@ -365,7 +409,7 @@ static struct ownership find_with_domain(struct claim claim, enum answer_kind kn
     struct address address;
     address_from_internal(
         claim.arena, arena_format(claim.arena, "%s@%s", claim.address->local_part, domain),
-        &snapshot_settings(claim.snapshot)->rules, &address);
+        &snapshot_settings(claim.directory->snapshot)->rules, &address);
     claim.address = &address;
     claim.base = base_key(claim.arena, &address);
     return find_as_written(&claim, known);
@@ -382,16 +426,19 @@ static unsigned allowed_by(const struct ownership_options *options)
 
 struct ownership ownership_find(struct arena *arena, const char *login,
                                 const struct address *address,
-                                const struct snapshot *snapshot,
+                                const struct directory *directory,
                                 const struct ownership_options *options)
 {
+    const char *doubt = NULL;
+    struct directory asked = *directory;
+    asked.doubt = &doubt;
     struct claim claim = {.arena = arena,
                           .address = address,
-                          .snapshot = snapshot,
+                          .directory = &asked,
                           .allowed = allowed_by(options),
                           .base = base_key(arena, address)};
     enum answer_kind known =
-        login_complete(arena, login, options->login_domain, snapshot, &claim.login);
+        login_complete(arena, login, options->login_domain, &asked, &claim.login);
     struct ownership found = find_as_written(&claim, known);
     /* The U-labels of the A-labels are the U-labels in lower case, composed. */
     const char *form = address->domain;
@@ -403,5 +450,5 @@ struct ownership ownership_find(struct arena *arena, const char *login,
         struct ownership other = find_with_domain(claim, known, form);
         found = other.kind == ANSWER_NOT_FOUND ? found : other;
     }
-    return found;
+    return found.kind == ANSWER_NOT_FOUND && doubt != NULL ? cannot_tell(doubt) : found;
 }

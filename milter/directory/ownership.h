@@ -32,7 +32,7 @@ struct ownership {
 /* login is as it came from the wire. Texts have no control characters and are bounded. */
 struct ownership ownership_find(struct arena *arena, const char *login,
                                 const struct address *address,
-                                const struct snapshot *snapshot,
+                                const struct directory *directory,
                                 const struct ownership_options *options);
 
 #endif

@@ -55,6 +55,7 @@ struct resolve {
     struct sent_on *sent_on, **sent_on_end; /* by local delivery, still to be expanded */
     const struct local_arrival *arrivals;   /* of what is being expanded */
     struct outcome outcome;
+    const char *doubt; /* why what was not found may be there all the same, or NULL */
     struct expansion expansion;
 };
 
@@ -102,6 +103,16 @@ static void finish_with_fault(struct resolve *resolve, enum expansion_fault faul
            expansion->status == EXPANSION_RELAY ? EXPANSION_RELAY : EXPANSION_ERROR);
 }
 
+/* Nobody has the asked address, if all could be asked. */
+static void finish_unknown(struct resolve *resolve)
+{
+    if (resolve->doubt != NULL) {
+        finish_with_fault(resolve, FAULT_TABLE, resolve->routed, resolve->doubt);
+    } else {
+        finish(resolve, EXPANSION_UNKNOWN);
+    }
+}
+
 static void begin_search(struct resolve *resolve, enum phase phase, enum search_keys keys,
                          const char *internal)
 {
@@ -116,18 +127,32 @@ static void begin_expansion(struct resolve *resolve, enum expansion_status statu
     resolve->phase = PHASE_EXPAND_NEXT;
 }
 
-/* Where the current slot ends up. */
+/* mailbox: whose it is, or NULL. Where the current slot ends up. */
 static void end_final(struct resolve *resolve, enum recipient_class class,
-                      const char *mailbox)
+                      const struct answer *mailbox)
 {
+    static const struct answer none = {.kind = ANSWER_NOT_FOUND};
+    const struct answer *answer = mailbox != NULL ? mailbox : &none;
     const struct slot *slot = &resolve->slots.items[resolve->final++];
     /* Nobody, which is what a target of `<>` means, is not routed but stays so. */
     const char *internal = slot->internal[0] != '\0' ? resolve->routed : slot->internal;
     outcome_add(&resolve->outcome, &(struct ending){.internal = internal,
                                                     .origin = slot->origin,
                                                     .class = class,
-                                                    .mailbox = mailbox});
+                                                    .mailbox = answer->value,
+                                                    .source = answer->source,
+                                                    .limit = answer->limit});
     resolve->phase = PHASE_FINAL_NEXT;
+}
+
+/* The current slot has no mailbox, if all could be asked. */
+static void end_final_unknown(struct resolve *resolve)
+{
+    if (resolve->doubt != NULL) {
+        finish_with_fault(resolve, FAULT_TABLE, resolve->routed, resolve->doubt);
+    } else {
+        end_final(resolve, CLASS_UNKNOWN, NULL);
+    }
 }
 
 static void begin_local(struct resolve *resolve)
@@ -302,7 +327,7 @@ static void end_rcpt_alias(struct resolve *resolve)
     } else if (resolve->domain == DOMAIN_LOCAL) {
         begin_search(resolve, PHASE_RCPT_LOCAL, SEARCH_LOCAL, resolve->routed);
     } else {
-        finish(resolve, EXPANSION_UNKNOWN);
+        finish_unknown(resolve);
     }
 }
 
@@ -330,14 +355,14 @@ static void end_search(struct resolve *resolve)
         break;
     case PHASE_RCPT_ACCOUNT:
     case PHASE_RCPT_LOCAL:
-        finish(resolve, EXPANSION_UNKNOWN);
+        finish_unknown(resolve);
         break;
     case PHASE_EXPAND:
         slots_settle(&resolve->slots);
         resolve->phase = PHASE_EXPAND_NEXT;
         break;
     case PHASE_FINAL_ACCOUNT:
-        end_final(resolve, CLASS_UNKNOWN, NULL);
+        end_final_unknown(resolve);
         break;
     case PHASE_EXPAND_NEXT:
     case PHASE_FINAL_NEXT:
@@ -372,7 +397,7 @@ static void end_search_with(struct resolve *resolve, const struct answer *answer
         resolve->phase = PHASE_EXPAND_NEXT;
         break;
     case PHASE_FINAL_ACCOUNT:
-        end_final(resolve, CLASS_MAILBOX, answer->value);
+        end_final(resolve, CLASS_MAILBOX, answer);
         break;
     case PHASE_EXPAND_NEXT:
     case PHASE_FINAL_NEXT:
@@ -435,6 +460,16 @@ static void answer_local(struct resolve *resolve, const struct answer *answer)
     }
 }
 
+/* A domain that only a source away now knows is served as one elsewhere, meanwhile. */
+static void keep_doubt(struct resolve *resolve, const struct answer *answer)
+{
+    enum question_kind question = search_step(&resolve->search)->question;
+    if (answer->reason != NULL && question != QUESTION_DOMAIN &&
+        question != QUESTION_ALIAS_DOMAIN) {
+        resolve->doubt = answer->reason;
+    }
+}
+
 void resolve_answer(struct resolve *resolve, const struct answer *answer)
 {
     if (answer->kind == ANSWER_FAILED) {
@@ -448,6 +483,7 @@ void resolve_answer(struct resolve *resolve, const struct answer *answer)
     } else if (answer->kind == ANSWER_FOUND) {
         end_search_with(resolve, answer);
     } else {
+        keep_doubt(resolve, answer);
         search_advance(&resolve->search);
     }
 }
@@ -517,12 +553,13 @@ struct resolve *resolve_begin(struct arena *arena, const struct address *address
 }
 
 const struct expansion *resolve_address(struct arena *arena, const struct address *address,
-                                        const struct snapshot *snapshot)
+                                        const struct directory *directory)
 {
-    struct resolve *resolve = resolve_begin(arena, address, snapshot_settings(snapshot));
+    struct resolve *resolve =
+        resolve_begin(arena, address, snapshot_settings(directory->snapshot));
     const struct question *question;
     while ((question = resolve_next(resolve)) != NULL) {
-        struct answer answer = snapshot_answer(snapshot, question, arena);
+        struct answer answer = directory_answer(directory, question, arena);
         resolve_answer(resolve, &answer);
     }
     return resolve_result(resolve);

@@ -7,7 +7,7 @@
 #define FOREGATE_DIRECTORY_RESOLVE_H
 
 #include "base/arena.h"
-#include "directory/snapshot.h"
+#include "directory/directory.h"
 #include "directory/source.h"
 #include "mail/address.h"
 
@@ -23,7 +23,8 @@ enum expansion_status { EXPANSION_OK, EXPANSION_UNKNOWN, EXPANSION_RELAY, EXPANS
  * domain or local-part: Postfix says 501. LOOP: an address replaced 1000 times, or a cycle.
  * DEPTH: 20000 replacements in all, or 200000 steps of all paths together, our own limits.
  * SIZE: 1000 addresses, 1000 bytes of one address, or 1 MiB of one table value. TABLE: an
- * unusable result, or a source that FAILED. Of what local aliases send on, Postfix would
+ * unusable result, or a source that FAILED; also where nobody has an address as far as
+ * could be asked, but a source was left out. Of what local aliases send on, Postfix would
  * put off delivery until it expires. */
 enum expansion_fault {
     FAULT_NONE,
@@ -51,13 +52,16 @@ enum match_kind {
 struct via_step {
     const char *address; /* external form; the address that was replaced here */
     enum match_kind match;
-    int line; /* of the alias in its file, 0 when the source does not say */
+    int line;           /* of the alias in its file, 0 when the source does not say */
+    const char *source; /* of the alias; NULL: a file of the volume */
 };
 
 struct expanded_recipient {
     const char *address; /* external form, case and detail as Postfix delivers */
     enum recipient_class class;
     const char *mailbox; /* account (folded) whose storage and quota it uses, or NULL */
+    const char *source;  /* that knows the account; NULL: the volume, or none */
+    const char *limit;   /* of the account, where its source says one, or NULL */
     const char *note; /* LOCAL: the file, command or list that an alias names; UNKNOWN: why
                          its mail bounces; NULL: nothing to say */
     const struct via_step *via; /* from the asked address on; empty: itself */
@@ -90,9 +94,9 @@ const struct question *resolve_next(struct resolve *resolve);
 void resolve_answer(struct resolve *resolve, const struct answer *answer);
 const struct expansion *resolve_result(const struct resolve *resolve);
 
-/* All at once from a snapshot, by its settings. */
+/* All at once, by the settings of the snapshot. Waits as the directory does. */
 const struct expansion *resolve_address(struct arena *arena, const struct address *address,
-                                        const struct snapshot *snapshot);
+                                        const struct directory *directory);
 
 const char *expansion_status_name(enum expansion_status status);
 const char *expansion_fault_name(enum expansion_fault fault);

@@ -10,7 +10,7 @@
 
 struct rewriting {
     const struct rewrite *rewrite;
-    const struct snapshot *snapshot;
+    const struct directory *directory;
     struct arena *arena;
     const struct address *asked; /* the recipient as the client gave it */
     bool beside_others;          /* the message has more than one */
@@ -20,11 +20,12 @@ static const struct expansion *expand(const struct rewriting *rewriting,
                                       const char *external, struct address *address)
 {
     struct error ignored;
-    const struct address_rules *rules = &snapshot_settings(rewriting->snapshot)->rules;
+    const struct address_rules *rules =
+        &snapshot_settings(rewriting->directory->snapshot)->rules;
     if (!address_parse(rewriting->arena, external, rules, address, &ignored)) {
         return NULL;
     }
-    return resolve_address(rewriting->arena, address, rewriting->snapshot);
+    return resolve_address(rewriting->arena, address, rewriting->directory);
 }
 
 /* Sent to by itself, an address elsewhere does not come back to the aliases that make it
@@ -60,7 +61,8 @@ static const char *base_of_text(const struct rewriting *rewriting, const char *e
 {
     struct address address;
     struct error ignored;
-    const struct address_rules *rules = &snapshot_settings(rewriting->snapshot)->rules;
+    const struct address_rules *rules =
+        &snapshot_settings(rewriting->directory->snapshot)->rules;
     return address_parse(rewriting->arena, external, rules, &address, &ignored)
                ? address_without_detail(rewriting->arena, &address)
                : external;
@@ -128,7 +130,7 @@ static struct targets list_targets(const struct rewriting *rewriting,
     }
     const struct expansion *expansion =
         rewriting->rewrite->expand
-            ? resolve_address(rewriting->arena, &recipient->address, rewriting->snapshot)
+            ? resolve_address(rewriting->arena, &recipient->address, rewriting->directory)
             : NULL;
     struct targets targets = {.count = 1,
                               .expanded = expansion != NULL && is_expandable(expansion)};
@@ -169,7 +171,7 @@ static bool is_ours(const struct rewriting *rewriting)
     const struct question question = {
         .kind = QUESTION_DOMAIN,
         .key = text_fold_copy(rewriting->arena, rewriting->asked->domain)};
-    return snapshot_answer(rewriting->snapshot, &question, rewriting->arena).kind ==
+    return directory_answer(rewriting->directory, &question, rewriting->arena).kind ==
            ANSWER_FOUND;
 }
 
@@ -214,13 +216,13 @@ static struct recipient *rewrite_one(const struct rewriting *rewriting,
 }
 
 size_t rewrite_count(const struct rewrite *rewrite, const struct address *address,
-                     const struct snapshot *snapshot)
+                     const struct directory *directory)
 {
     if (!rewrite->expand) {
         return 1;
     }
     struct arena *arena = arena_new();
-    const struct expansion *expansion = resolve_address(arena, address, snapshot);
+    const struct expansion *expansion = resolve_address(arena, address, directory);
     size_t count = is_expandable(expansion) ? expansion->recipient_count : 1;
     arena_free(&arena);
     return count;
@@ -228,14 +230,14 @@ size_t rewrite_count(const struct rewrite *rewrite, const struct address *addres
 
 struct recipient *const *rewrite_recipients(const struct rewrite *rewrite,
                                             const struct message *message,
-                                            const struct snapshot *snapshot)
+                                            const struct directory *directory)
 {
     if (!rewrite->expand && rewrite->detail == DETAIL_KEEP) {
         return message->recipients;
     }
     struct rewriting rewriting = {
         .rewrite = rewrite,
-        .snapshot = snapshot,
+        .directory = directory,
         .arena = message->arena,
         .beside_others = message_accepted_count(message) > 1,
     };

@@ -4,7 +4,7 @@
 #ifndef FOREGATE_DIRECTORY_REWRITE_H
 #define FOREGATE_DIRECTORY_REWRITE_H
 
-#include "directory/snapshot.h"
+#include "directory/directory.h"
 #include "mail/message.h"
 
 #include <stdbool.h>
@@ -26,7 +26,7 @@ struct rewrite {
 
 /* How many recipients this one becomes: 1 for all that are not expanded. */
 size_t rewrite_count(const struct rewrite *rewrite, const struct address *address,
-                     const struct snapshot *snapshot);
+                     const struct directory *directory);
 
 /* The recipients of the message, those that change as copies in its arena. Stays as it is:
  * what cannot be expanded; what is delivered at the host itself, by files and commands
@@ -35,7 +35,7 @@ size_t rewrite_count(const struct rewrite *rewrite, const struct address *addres
  * one of several targets is its own target and brings another with its detail. */
 struct recipient *const *rewrite_recipients(const struct rewrite *rewrite,
                                             const struct message *message,
-                                            const struct snapshot *snapshot);
+                                            const struct directory *directory);
 
 /* Adds the trace header to a plan by which the only recipient is replaced: several would
  * learn of each other. What the message has of that name itself is removed. */

@@ -72,14 +72,24 @@ static void add_aliases(struct search *search, bool loose,
                                      .form = FORM_AT_DOMAIN});
 }
 
-static void add_accounts(struct search *search)
+static void add_addresses(struct search *search, enum question_kind question)
 {
-    struct search_step step = {.question = QUESTION_MAILBOX, .match = MATCH_EXACT};
+    struct search_step step = {.question = question, .match = MATCH_EXACT};
     add_forms(search, step, false, true);
     if (search->base_length < search->local_length) {
         step.match = MATCH_BASE;
         step.without_detail = true;
         add_forms(search, step, false, true);
+    }
+}
+
+static void add_senders(struct search *search)
+{
+    add_addresses(search, QUESTION_SENDER);
+    if (search->domain != NULL) {
+        add(search, (struct search_step){.question = QUESTION_SENDER,
+                                         .match = MATCH_CATCH_ALL,
+                                         .form = FORM_AT_DOMAIN});
     }
 }
 
@@ -140,7 +150,10 @@ void search_begin(struct search *search, enum search_keys keys, const char *inte
         add_aliases(search, true, settings);
         break;
     case SEARCH_ACCOUNTS:
-        add_accounts(search);
+        add_addresses(search, QUESTION_MAILBOX);
+        break;
+    case SEARCH_SENDERS:
+        add_senders(search);
         break;
     case SEARCH_LOCAL:
         add_local(search);

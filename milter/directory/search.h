@@ -17,6 +17,7 @@ enum search_keys {
     SEARCH_ALIASES_LOOSE, /* as smtpd(8) does at RCPT: unquoted forms of a key count as well
                            */
     SEARCH_ACCOUNTS,      /* as smtpd(8) does: whole address, then without detail */
+    SEARCH_SENDERS,       /* as smtpd(8) does in sender login maps */
     SEARCH_LOCAL,         /* names of local aliases: with the detail, then without */
     SEARCH_DOMAIN,        /* is the domain one of aliases, or managed? */
 };

@@ -31,13 +31,15 @@ void slots_begin(struct slots *slots, const char *internal,
 }
 
 struct slot_origin *slot_origin_new(struct arena *arena, const struct slot_origin *previous,
-                                    const char *internal, enum match_kind match, int line)
+                                    const char *internal, enum match_kind match,
+                                    const struct answer *answer)
 {
     struct slot_origin *origin = arena_alloc(arena, sizeof *origin);
     *origin = (struct slot_origin){.previous = previous,
                                    .internal = internal,
                                    .match = match,
-                                   .line = line,
+                                   .line = answer->line,
+                                   .source = answer->source,
                                    .depth = previous != NULL ? previous->depth + 1 : 1};
     return origin;
 }
@@ -50,7 +52,8 @@ const struct via_step *slot_origin_path(struct arena *arena,
     for (; origin != NULL; origin = origin->previous) {
         path[--i] = (struct via_step){.address = address_quote(arena, origin->internal),
                                       .match = origin->match,
-                                      .line = origin->line};
+                                      .line = origin->line,
+                                      .source = origin->source};
     }
     return path;
 }
@@ -149,12 +152,12 @@ static void settle_address(struct slots *slots, const char *internal)
 
 static void take_targets(struct slots *slots, struct arena *scratch,
                          const struct search *search, const struct address_list *list,
-                         int line)
+                         const struct answer *answer)
 {
     const char *replaced = slots->items[slots->current].internal;
     struct slot_origin *origin =
         slot_origin_new(slots->arena, slots->items[slots->current].origin, replaced,
-                        search_step(search)->match, line);
+                        search_step(search)->match, answer);
     bool carries = search_step(search)->without_detail;
     const char *detail = carries ? search->internal + search->base_length : "";
     size_t detail_length = carries ? search->local_length - search->base_length : 0;
@@ -199,7 +202,7 @@ void slots_replace(struct slots *slots, const struct search *search,
     if (address_is_plain(value)) {
         struct listed_address target = {.internal = value, .external = value};
         const struct address_list one = {.entries = &target, .count = 1};
-        take_targets(slots, NULL, search, &one, answer->line);
+        take_targets(slots, NULL, search, &one, answer);
         return;
     }
     struct arena *scratch = arena_new();
@@ -208,14 +211,14 @@ void slots_replace(struct slots *slots, const struct search *search,
     if (value[0] == '\0') {
         set_fault(slots, FAULT_TABLE, "a table gives an empty result");
     } else if (address_list_parse_plain(scratch, text, &list)) {
-        take_targets(slots, NULL, search, &list, answer->line);
+        take_targets(slots, NULL, search, &list, answer);
     } else {
         /* `<>` alone means nobody, which is an address to Postfix. */
         address_list_parse_value(scratch, strcmp(text, "<>") == 0 ? "\"\"" : text, &list);
         if (list.count == 0) {
             set_fault(slots, FAULT_TABLE, "a table gives a result without an address");
         } else {
-            take_targets(slots, scratch, search, &list, answer->line);
+            take_targets(slots, scratch, search, &list, answer);
         }
     }
     arena_free(&scratch);

@@ -26,9 +26,10 @@ struct slot_origin {
     const struct slot_origin *previous;
     const char *internal; /* the address that was replaced */
     enum match_kind match;
-    int line;     /* of the alias */
-    bool several; /* the alias has other targets too; not told of local ones */
-    size_t depth; /* of these in a row, this one included */
+    int line;           /* of the alias */
+    const char *source; /* of the alias, or NULL */
+    bool several;       /* the alias has other targets too; not told of local ones */
+    size_t depth;       /* of these in a row, this one included */
 };
 
 struct slot {
@@ -62,9 +63,10 @@ struct slots {
 void slots_begin(struct slots *slots, const char *internal,
                  const struct slot_origin *origin);
 
-/* The way behind previous (may be NULL), one replacement longer. */
+/* The way behind previous (may be NULL), longer by what this answer replaces. */
 struct slot_origin *slot_origin_new(struct arena *arena, const struct slot_origin *previous,
-                                    const char *internal, enum match_kind match, int line);
+                                    const char *internal, enum match_kind match,
+                                    const struct answer *answer);
 
 /* The same as depth steps, from the asked address on; origin may be NULL. */
 const struct via_step *slot_origin_path(struct arena *arena,

@@ -134,6 +134,10 @@ struct answer snapshot_answer(const struct snapshot *snapshot,
         return find_alias(snapshot, question->key);
     case QUESTION_LOCAL:
         return find_in(&snapshot->local_aliases, question->key);
+    case QUESTION_LIMIT:
+        return find_in(&snapshot->limits, question->key);
+    case QUESTION_SENDER:
+        return (struct answer){.kind = ANSWER_NOT_FOUND}; /* there are only grants */
     case QUESTION_PATTERN:
         return snapshot->patterns != NULL
                    ? pattern_table_find(snapshot->patterns, question->key, arena)
@@ -172,24 +176,6 @@ const char *snapshot_limit(const struct snapshot *snapshot, const char *account)
 {
     struct table_entry entry;
     return table_find(&snapshot->limits, account, &entry) ? entry.value : NULL;
-}
-
-/* Dovecot's units are powers of 1024. Source: lib-settings/settings-parser.c. */
-int64_t snapshot_limit_bytes(const struct snapshot *snapshot, const char *account)
-{
-    static const char units[] = "BKMGT";
-    const char *limit = snapshot_limit(snapshot, account);
-    if (limit == NULL) {
-        return 0;
-    }
-    char *rest;
-    long long number = strtoll(limit, &rest, 10);
-    const char *unit = strchr(units, *rest >= 'a' ? *rest - ('a' - 'A') : *rest);
-    int shift = unit != NULL && *unit != '\0' ? 10 * (int)(unit - units) : 0;
-    if (number <= 0) {
-        return -1;
-    }
-    return number < (INT64_MAX >> shift) ? (int64_t)number << shift : INT64_MAX;
 }
 
 const char *snapshot_first_account(const struct snapshot *snapshot)

@@ -54,9 +54,6 @@ struct answer snapshot_find_alias(const struct snapshot *snapshot, const char *k
  * "0" for none), or NULL. Dovecot's answer is the authority. */
 const char *snapshot_limit(const struct snapshot *snapshot, const char *account);
 
-/* The same in bytes; 0: not known, -1: none. */
-int64_t snapshot_limit_bytes(const struct snapshot *snapshot, const char *account);
-
 /* The line of the operator's may_send_as file that lets this login (folded) send as the
  * address with this key, or 0. */
 int snapshot_may_send_as(const struct snapshot *snapshot, const char *login,

@@ -14,6 +14,8 @@ enum question_kind {
     QUESTION_TABLE,        /* which targets has this exact key? indexed tables only */
     QUESTION_PATTERN,      /* which targets has this whole address? pattern tables only */
     QUESTION_LOCAL,        /* which targets has this name at the host itself? aliases(5) */
+    QUESTION_SENDER,       /* which logins may send as this exact address? */
+    QUESTION_LIMIT, /* of this account's quota, as far as it is known without waiting */
 };
 
 /* Keys are in small letters, but for a pattern. */
@@ -25,9 +27,12 @@ struct question {
 /* Strings live at least as long as the arena of the resolution. */
 struct answer {
     enum answer_kind kind;
-    const char *value; /* FOUND: table value or account, else NULL */
+    const char *value; /* FOUND: table value, account, logins or limit, else NULL */
     int line; /* FOUND, and FAILED at one line: where in its file, 0 when it does not say */
-    const char *reason; /* FAILED: why, for the log */
+    const char *reason; /* FAILED: why, for the log. NOT_FOUND: why that is in doubt, since
+                           a source could not be asked now, or NULL */
+    const char *source; /* FOUND: whose answer it is; NULL: a file of the volume */
+    const char *limit;  /* FOUND, of a mailbox: its quota limit as written there, or NULL */
 };
 
 const char *answer_kind_name(enum answer_kind kind);

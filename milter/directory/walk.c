@@ -55,7 +55,7 @@ static void add(struct walk *walk, const char *internal, const struct slot_origi
     if (*seen != 0) {
         return;
     }
-    snapshot_expect_alias(walk->snapshot, hash);
+    snapshot_expect_alias(walk->directory->snapshot, hash);
     walk->places = arena_grow(walk->arena, walk->places, walk->count, &walk->size,
                               sizeof *walk->places);
     walk->places[walk->count++] =
@@ -66,7 +66,7 @@ static void add(struct walk *walk, const char *internal, const struct slot_origi
 void walk_begin(struct walk *walk, const char *internal)
 {
     walk->search.arena = walk->slots.arena = walk->arena;
-    walk->slots.settings = snapshot_settings(walk->snapshot);
+    walk->slots.settings = snapshot_settings(walk->directory->snapshot);
     add(walk, internal, NULL);
 }
 
@@ -108,7 +108,7 @@ static struct answer find_alias(const struct walk *walk, const struct question *
     bool is_whole =
         walk->search.plain && step->form == FORM_ADDRESS && !step->without_detail;
     return snapshot_find_alias(
-        walk->snapshot, question->key,
+        walk->directory->snapshot, question->key,
         is_whole ? hash : snapshot_hash(question->key, strlen(question->key)));
 }
 
@@ -120,9 +120,9 @@ static struct answer ask(struct walk *walk, enum search_keys keys, const char *i
     const struct question *question;
     search_begin(&walk->search, keys, internal, walk->slots.settings);
     while ((question = search_question(&walk->search)) != NULL) {
-        answer = question->kind == QUESTION_TABLE
+        answer = question->kind == QUESTION_TABLE && !directory_waits(walk->directory)
                      ? find_alias(walk, question, hash)
-                     : snapshot_answer(walk->snapshot, question, walk->arena);
+                     : directory_answer(walk->directory, question, walk->arena);
         if (answer.kind != ANSWER_NOT_FOUND) {
             break;
         }

@@ -31,7 +31,7 @@ struct walk_place {
 /* Zeroed but for the first three. */
 struct walk {
     struct arena *arena;
-    const struct snapshot *snapshot;
+    const struct directory *directory;
     unsigned allowed; /* traits of ways that are followed */
     struct walk_place *places;
     size_t count, size;

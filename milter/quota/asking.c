@@ -75,7 +75,7 @@ static void fail(struct quota_client *client, struct quota_request *question,
                                    clock_monotonic_ms());
     }
     if (breaker->is_away) {
-        quota_service_forget(&client->service);
+        service_forget(&client->service);
     }
     question->request.error = *error;
     quota_request_complete(question, false);
@@ -120,7 +120,7 @@ static void on_lookup(void *argument, const struct addrinfo *found,
     struct quota_client *client = argument;
     client->lookup = NULL;
     if (found != NULL) {
-        quota_service_set(&client->service, found);
+        service_set(&client->service, found);
     }
     while (found == NULL && client->first != NULL) {
         fail(client, take_first(client), true, error);
@@ -134,8 +134,8 @@ static void start_lookup(struct quota_client *client)
         return;
     }
     struct error error;
-    client->lookup =
-        quota_lookup_start(client->loop, &client->service, on_lookup, client, &error);
+    client->lookup = host_lookup_start(client->loop, client->service.host,
+                                       client->service.port, on_lookup, client, &error);
     while (client->lookup == NULL && client->first != NULL) {
         fail(client, take_first(client), true, &error);
     }
@@ -304,7 +304,7 @@ void asking_deinit(struct quota_client *client)
         (void)question;
     }
     if (client->lookup != NULL) {
-        quota_lookup_abandon(&client->lookup);
+        host_lookup_abandon(&client->lookup);
     }
     event_free(client->timer);
 }

@@ -5,12 +5,12 @@
 #ifndef FOREGATE_QUOTA_ASKING_H
 #define FOREGATE_QUOTA_ASKING_H
 
+#include "io/breaker.h"
+#include "io/host_lookup.h"
 #include "io/loop.h"
-#include "quota/breaker.h"
+#include "io/service.h"
 #include "quota/client.h"
 #include "quota/connection.h"
-#include "quota/lookup.h"
-#include "quota/service.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,9 +22,9 @@ struct event;
 struct quota_client {
     struct loop *loop;
     int timeout_ms;
-    struct quota_service service;
-    struct tls_peer *tls;        /* NULL: plain */
-    struct quota_lookup *lookup; /* under way, or NULL */
+    struct service service;
+    struct tls_peer *tls;       /* NULL: plain */
+    struct host_lookup *lookup; /* under way, or NULL */
     struct breaker breaker;
     struct event *timer;
     int64_t timer_ms; /* when timer fires, at the latest; INT64_MAX: it is not set */

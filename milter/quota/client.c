@@ -70,7 +70,7 @@ static bool is_set(const char *text)
 
 /* Who must be at the other end; NULL: whoever it is, in plain text. */
 static bool secure(const struct quota_client_settings *settings,
-                   const struct quota_service *service, struct tls_peer **tls,
+                   const struct service *service, struct tls_peer **tls,
                    struct error *error)
 {
     *tls = NULL;
@@ -102,8 +102,8 @@ struct quota_client *quota_client_new(struct loop *loop,
                                       const struct quota_client_settings *settings,
                                       struct error *error)
 {
-    struct quota_service service;
-    if (!quota_service_parse(&service, settings->service, error)) {
+    struct service service;
+    if (!service_parse(&service, settings->service, error)) {
         error_wrap(error, "quota service");
         return NULL;
     }
@@ -133,7 +133,8 @@ struct quota_client *quota_client_new(struct loop *loop,
             .idle_ms = settings->idle_ms > 0 ? settings->idle_ms : IDLE_MS,
         };
     }
-    breaker_init(&client->breaker, settings->service, settings->breaker_failures);
+    breaker_init(&client->breaker, "quota_service", settings->service,
+                 settings->breaker_failures);
     loop_run(loop, set_up, client);
     return client;
 }

@@ -4,11 +4,8 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <inttypes.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static void on_readable(evutil_socket_t unused_socket, short unused_events, void *argument);
 static void on_writable(evutil_socket_t unused_socket, short unused_events, void *argument);
@@ -53,22 +50,10 @@ static void watch(struct event *event, const struct timeval *timeout)
 
 /* False: errno says why. */
 static bool connect_address(struct quota_connection *connection,
-                            const struct quota_address *address)
+                            const struct service_address *address)
 {
-    const struct sockaddr *name = (const struct sockaddr *)&address->address;
-    int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    int made = socket(name->sa_family, type, 0);
+    int made = service_connect(address);
     if (made < 0) {
-        return false;
-    }
-    int yes = 1;
-    if (name->sa_family != AF_UNIX) {
-        setsockopt(made, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    }
-    if (connect(made, name, address->length) != 0 && errno != EINPROGRESS) {
-        int failure = errno;
-        close(made);
-        errno = failure;
         return false;
     }
     stream_open(&connection->stream, made, connection->tls);
@@ -87,7 +72,7 @@ static bool connect_address(struct quota_connection *connection,
 /* Goes on with the next address; errno tells of the one before, if there was one. */
 static void connect_next(struct quota_connection *connection)
 {
-    const struct quota_service *service = connection->service;
+    const struct service *service = connection->service;
     while (connection->tried_count < service->address_count) {
         size_t index =
             (connection->first_address + connection->tried_count) % service->address_count;
@@ -283,12 +268,7 @@ static void on_readable(evutil_socket_t unused_socket, short events, void *argum
 
 static void connected(struct quota_connection *connection)
 {
-    int failure = 0;
-    socklen_t length = sizeof failure;
-    if (getsockopt(connection->stream.socket, SOL_SOCKET, SO_ERROR, &failure, &length) !=
-        0) {
-        failure = errno;
-    }
+    int failure = service_connect_error(connection->stream.socket);
     if (failure != 0) {
         close_socket(connection);
         errno = failure;

@@ -7,10 +7,10 @@
 #define FOREGATE_QUOTA_CONNECTION_H
 
 #include "base/error.h"
+#include "io/service.h"
 #include "io/stream.h"
 #include "quota/answer.h"
 #include "quota/client.h"
-#include "quota/service.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +29,7 @@ enum quota_connection_state {
 struct quota_connection {
     struct quota_client *client;
     struct event_base *base;
-    struct quota_service *service;
+    struct service *service;
     struct tls_peer *tls; /* NULL: plain */
     int idle_ms;
     enum quota_connection_state state;

@@ -223,7 +223,7 @@ static void look_for_missing(const struct transaction_settings *settings,
     }
 }
 
-static uint64_t directory_of(const struct transaction_settings *settings)
+static uint64_t digest_of(const struct transaction_settings *settings)
 {
     struct generation *generation;
     struct snapshot *snapshot;
@@ -243,7 +243,7 @@ struct transaction *replay_record(const struct transaction_settings *settings,
         .record = record,
         .transaction = transaction_new(settings),
     };
-    uint64_t directory = directory_of(settings);
+    uint64_t directory = digest_of(settings);
     const struct replay replay = {
         .find = answers_find,
         .context = answers_new(arena, record, directory, missing),

@@ -59,6 +59,9 @@ void notes_push(lua_State *L, struct value *notes, struct arena *arena, const ch
  * address: then the reason is pushed. */
 const struct address *address_check(lua_State *L, int argument);
 
+/* What this call asks about addresses; it waits no longer than the call may. */
+struct directory api_directory(const struct call *call);
+
 /* By which addresses are read in this call. */
 const struct address_rules *api_address_rules(const struct call *call);
 

@@ -95,7 +95,7 @@ void address_push(lua_State *L, const struct address *address)
 
 const struct address_rules *api_address_rules(const struct call *call)
 {
-    return &snapshot_settings(call->stage_call->snapshot)->rules;
+    return &snapshot_settings(call->stage_call->directory->snapshot)->rules;
 }
 
 const struct address *address_check(lua_State *L, int argument)

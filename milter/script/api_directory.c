@@ -15,6 +15,7 @@
 #include "directory/resolve.h"
 #include "mail/domain.h"
 #include "script/api.h"
+#include "script/await.h"
 #include "script/bounded.h"
 #include "script/observe.h"
 
@@ -70,21 +71,22 @@ static void expansion_push(lua_State *L, const struct address *address,
 /* Whose answer it is, and which aliases it comes from. */
 enum { EXPLAINED_ALIASES = 8 };
 
-static void explain_alias(struct arena *arena, const struct via_step *step,
-                          const char **aliases, size_t *count)
+static void explain_place(const char *place, const char **places, size_t *count)
 {
-    const char *alias =
-        step->line > 0
-            ? arena_format(arena, "%s:%d", dms_match_file(step->match), step->line)
-            : dms_match_file(step->match);
-    for (size_t i = 0; i < *count; i++) {
-        if (strcmp(aliases[i], alias) == 0) {
+    for (size_t i = 0; place != NULL && i < *count; i++) {
+        if (strcmp(places[i], place) == 0) {
             return;
         }
     }
-    if (*count < EXPLAINED_ALIASES) {
-        aliases[(*count)++] = alias;
+    if (place != NULL && *count < EXPLAINED_ALIASES) {
+        places[(*count)++] = place;
     }
+}
+
+static void explain_alias(struct arena *arena, const struct via_step *step,
+                          const char **aliases, size_t *count)
+{
+    explain_place(dms_alias_place(arena, step), aliases, count);
 }
 
 static const char *join(struct arena *arena, const char *const *texts, size_t count)
@@ -96,14 +98,23 @@ static const char *join(struct arena *arena, const char *const *texts, size_t co
     return joined;
 }
 
-static void explain(struct call *call, const char *remark)
+struct directory api_directory(const struct call *call)
+{
+    struct directory directory = *call->stage_call->directory;
+    directory.deadline_ms = call->deadline_ms;
+    return directory;
+}
+
+static const char *volume_name(const struct call *call)
+{
+    return arena_format(call->scratch, "snapshot %" PRIu64,
+                        snapshot_generation(call->stage_call->directory->snapshot));
+}
+
+static void explain(struct call *call, const char *source, const char *remark)
 {
     if (observe_is_on(call)) {
-        const struct stage_call *stage = call->stage_call;
-        observe_source(call,
-                       arena_format(call->scratch, "snapshot %" PRIu64,
-                                    snapshot_generation(stage->snapshot)),
-                       remark);
+        observe_source(call, source != NULL ? source : volume_name(call), remark);
     }
 }
 
@@ -119,8 +130,9 @@ static void explain_expansion(struct call *call, const struct expansion *expansi
         for (size_t j = 0; j < recipient->via_count && count < EXPLAINED_ALIASES; j++) {
             explain_alias(call->scratch, &recipient->via[j], aliases, &count);
         }
+        explain_place(recipient->source, aliases, &count);
     }
-    explain(call, join(call->scratch, aliases, count));
+    explain(call, NULL, join(call->scratch, aliases, count));
 }
 
 static void explain_ownership(struct call *call, const struct ownership *ownership)
@@ -133,7 +145,7 @@ static void explain_ownership(struct call *call, const struct ownership *ownersh
     for (size_t i = 0; i < ownership->path_count && count < EXPLAINED_ALIASES; i++) {
         explain_alias(call->scratch, &ownership->path[i], aliases, &count);
     }
-    explain(call, join(call->scratch, aliases, count));
+    explain(call, NULL, join(call->scratch, aliases, count));
 }
 
 /* nil, reason: the reason is on top of the stack. */
@@ -144,26 +156,96 @@ static int cannot_tell(lua_State *L)
     return 2;
 }
 
-static int directory_resolve(lua_State *L)
+/* What a function asks, in a userdata: everything it needs without Lua. */
+struct inquiry {
+    struct directory directory;
+    struct arena *arena; /* of the call */
+    const struct address *address;
+    const char *login; /* in the arena */
+    struct ownership_options options;
+    const char *domain;
+    const struct expansion *expansion;
+    struct answer answer;
+    struct ownership ownership;
+};
+
+static struct inquiry *inquiry_new(lua_State *L)
 {
     struct call *call = api_call(L);
+    struct inquiry *inquiry = lua_newuserdatauv(L, sizeof *inquiry, 0);
+    *inquiry = (struct inquiry){.directory = api_directory(call), .arena = call->scratch};
+    return inquiry;
+}
+
+/* Asks, with the inquiry on top of the stack: at once where no source has to be waited for.
+ */
+static int inquire(lua_State *L, void (*ask)(void *inquiry), lua_KFunction end)
+{
+    int place = lua_gettop(L);
+    struct inquiry *inquiry = lua_touserdata(L, place);
+    if (directory_waits(&inquiry->directory)) {
+        return await_work(L, ask, inquiry, place, end);
+    }
+    ask(inquiry);
+    return end(L, LUA_OK, place);
+}
+
+static void ask_expansion(void *argument)
+{
+    struct inquiry *inquiry = argument;
+    inquiry->expansion =
+        resolve_address(inquiry->arena, inquiry->address, &inquiry->directory);
+}
+
+static int end_resolve(lua_State *L, int status, lua_KContext place)
+{
+    (void)status;
+    const struct inquiry *inquiry = lua_touserdata(L, (int)place);
+    explain_expansion(api_call(L), inquiry->expansion);
+    expansion_push(L, inquiry->address, inquiry->expansion);
+    return 1;
+}
+
+static int directory_resolve(lua_State *L)
+{
     const struct address *address = address_check(L, 1);
     if (address == NULL) {
         return cannot_tell(L);
     }
-    const struct expansion *expansion =
-        resolve_address(call->scratch, address, call->stage_call->snapshot);
-    explain_expansion(call, expansion);
-    expansion_push(L, address, expansion);
+    inquiry_new(L)->address = address;
+    return inquire(L, ask_expansion, end_resolve);
+}
+
+/* What a single question's answer is to Lua, but a FOUND one. */
+static int push_answer(lua_State *L, const struct answer *answer)
+{
+    explain(api_call(L), answer->source, NULL);
+    if (answer->kind == ANSWER_FAILED ||
+        (answer->kind == ANSWER_NOT_FOUND && answer->reason != NULL)) {
+        lua_pushstring(L, answer->reason);
+        return cannot_tell(L);
+    }
+    lua_pushboolean(L, answer->kind == ANSWER_FOUND);
     return 1;
 }
 
-static struct answer ask(lua_State *L, enum question_kind kind, const char *key)
+static void ask_account(void *argument)
 {
-    struct call *call = api_call(L);
-    struct question question = {.kind = kind, .key = key};
-    explain(call, NULL);
-    return snapshot_answer(call->stage_call->snapshot, &question, call->scratch);
+    struct inquiry *inquiry = argument;
+    const struct question question = {.kind = QUESTION_MAILBOX,
+                                      .key = inquiry->address->key};
+    inquiry->answer = directory_answer(&inquiry->directory, &question, inquiry->arena);
+}
+
+static int end_account(lua_State *L, int status, lua_KContext place)
+{
+    (void)status;
+    const struct inquiry *inquiry = lua_touserdata(L, (int)place);
+    int count = push_answer(L, &inquiry->answer);
+    if (inquiry->answer.kind == ANSWER_FOUND) {
+        lua_pushstring(L, inquiry->answer.value);
+    }
+    return count;
 }
 
 static int directory_account(lua_State *L)
@@ -172,40 +254,38 @@ static int directory_account(lua_State *L)
     if (address == NULL) {
         return cannot_tell(L);
     }
-    struct answer answer = ask(L, QUESTION_MAILBOX, address->key);
-    if (answer.kind == ANSWER_FAILED) {
-        lua_pushstring(L, answer.reason);
-        return cannot_tell(L);
+    inquiry_new(L)->address = address;
+    return inquire(L, ask_account, end_account);
+}
+
+static void ask_domain(void *argument)
+{
+    struct inquiry *inquiry = argument;
+    /* The U-labels of the A-labels are the U-labels in lower case, composed. */
+    const char *form = inquiry->domain;
+    for (int forms = 3; form != NULL && forms > 0; forms--) {
+        const struct question question = {.kind = QUESTION_DOMAIN, .key = form};
+        inquiry->answer = directory_answer(&inquiry->directory, &question, inquiry->arena);
+        if (inquiry->answer.kind != ANSWER_NOT_FOUND) {
+            break;
+        }
+        form = domain_other_form(inquiry->arena, form);
     }
-    if (answer.kind == ANSWER_FOUND) {
-        lua_pushstring(L, answer.value);
-    } else {
-        lua_pushboolean(L, false);
-    }
-    return 1;
+}
+
+static int end_is_local(lua_State *L, int status, lua_KContext place)
+{
+    (void)status;
+    const struct inquiry *inquiry = lua_touserdata(L, (int)place);
+    return push_answer(L, &inquiry->answer);
 }
 
 static int directory_is_local(lua_State *L)
 {
-    struct call *call = api_call(L);
-    char *domain = arena_copy(call->scratch, luaL_checkstring(L, 1));
+    char *domain = arena_copy(api_call(L)->scratch, luaL_checkstring(L, 1));
     text_fold(domain);
-    struct answer answer = ask(L, QUESTION_DOMAIN, domain);
-    /* The U-labels of the A-labels are the U-labels in lower case, composed. */
-    const char *form = domain;
-    for (int forms = 2; answer.kind == ANSWER_NOT_FOUND && forms > 0; forms--) {
-        form = domain_other_form(call->scratch, form);
-        if (form == NULL) {
-            break;
-        }
-        answer = ask(L, QUESTION_DOMAIN, form);
-    }
-    if (answer.kind == ANSWER_FAILED) {
-        lua_pushstring(L, answer.reason);
-        return cannot_tell(L);
-    }
-    lua_pushboolean(L, answer.kind == ANSWER_FOUND);
-    return 1;
+    inquiry_new(L)->domain = domain;
+    return inquire(L, ask_domain, end_is_local);
 }
 
 /* A misspelt one would be silently without effect. */
@@ -260,10 +340,40 @@ static const char *login_check(lua_State *L)
     return strlen(login) == length ? login : "";
 }
 
+static void ask_owner(void *argument)
+{
+    struct inquiry *inquiry = argument;
+    inquiry->ownership = ownership_find(inquiry->arena, inquiry->login, inquiry->address,
+                                        &inquiry->directory, &inquiry->options);
+}
+
+static int end_owns(lua_State *L, int status, lua_KContext place)
+{
+    (void)status;
+    const struct inquiry *inquiry = lua_touserdata(L, (int)place);
+    const struct ownership *ownership = &inquiry->ownership;
+    explain_ownership(api_call(L), ownership);
+    switch (ownership->kind) {
+    case ANSWER_FAILED:
+        lua_pushstring(L, ownership->reason);
+        return cannot_tell(L);
+    case ANSWER_FOUND:
+        lua_pushboolean(L, true);
+        lua_pushstring(L, ownership->proof);
+        via_push(L, ownership->path, ownership->path_count);
+        return 3;
+    case ANSWER_NOT_FOUND:
+        break;
+    }
+    lua_pushboolean(L, false);
+    lua_pushstring(L, ownership->reason);
+    return 2;
+}
+
 static int directory_owns(lua_State *L)
 {
-    struct call *call = api_call(L);
-    const char *login = login_check(L);
+    struct arena *arena = api_call(L)->scratch;
+    const char *login = arena_copy(arena, login_check(L));
     if (!lua_isnoneornil(L, 3)) {
         check_options(L);
     }
@@ -274,30 +384,17 @@ static int directory_owns(lua_State *L)
         .group = option(L, "group", true),
         .subaddress = option(L, "subaddress", false),
         .account_alias = option(L, "account_alias", false),
-        .login_domain = text_option(L, "login_domain"),
+        .login_domain = arena_copy(arena, text_option(L, "login_domain")),
     };
     const struct address *address = address_check(L, 2);
     if (address == NULL) {
         return cannot_tell(L);
     }
-    struct ownership ownership =
-        ownership_find(call->scratch, login, address, call->stage_call->snapshot, &options);
-    explain_ownership(call, &ownership);
-    switch (ownership.kind) {
-    case ANSWER_FAILED:
-        lua_pushstring(L, ownership.reason);
-        return cannot_tell(L);
-    case ANSWER_FOUND:
-        lua_pushboolean(L, true);
-        lua_pushstring(L, ownership.proof);
-        via_push(L, ownership.path, ownership.path_count);
-        return 3;
-    case ANSWER_NOT_FOUND:
-        break;
-    }
-    lua_pushboolean(L, false);
-    lua_pushstring(L, ownership.reason);
-    return 2;
+    struct inquiry *inquiry = inquiry_new(L);
+    inquiry->login = login;
+    inquiry->options = options;
+    inquiry->address = address;
+    return inquire(L, ask_owner, end_owns);
 }
 
 void api_directory_open(lua_State *L)

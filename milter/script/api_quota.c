@@ -7,7 +7,8 @@
  * At end of message what the message holds already counts. */
 #include "base/clock.h"
 #include "base/counter.h"
-#include "directory/snapshot.h"
+#include "directory/directory.h"
+#include "directory/limit.h"
 #include "quota/admission.h"
 #include "quota/holds.h"
 #include "script/api.h"
@@ -83,6 +84,15 @@ static int on_answer(lua_State *L, int status, lua_KContext context)
     return answer(L, call, admission);
 }
 
+/* As far as it is known already. */
+static int64_t limit_of(const struct directory *directory, const char *mailbox,
+                        struct arena *arena)
+{
+    const struct question question = {.kind = QUESTION_LIMIT, .key = mailbox};
+    struct answer answer = directory_answer(directory, &question, arena);
+    return answer.kind == ANSWER_FOUND ? limit_bytes(answer.value) : 0;
+}
+
 /* At RCPT one delivery more, unless the same recipient was named before; later, when all
  * deliveries are known, as much as they take beyond what is held. */
 static struct ledger_claim claim_of(const struct call *call, const char *mailbox,
@@ -107,7 +117,7 @@ static struct ledger_claim claim_of(const struct call *call, const char *mailbox
         .bytes = wanted > 0 ? wanted : 0,
         .copy_bytes = size,
         .own_bytes = share.bytes,
-        .limit_bytes = snapshot_limit_bytes(stage->snapshot, mailbox),
+        .limit_bytes = limit_of(stage->directory, mailbox, call->scratch),
     };
 }
 

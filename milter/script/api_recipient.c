@@ -9,6 +9,7 @@
  *   recipient:drop(reason)   deliver to nobody in its place; the other recipients stay */
 #include "directory/envelope.h"
 #include "script/api.h"
+#include "script/await.h"
 #include "script/observe.h"
 
 #include <lauxlib.h>
@@ -18,25 +19,51 @@ static const char *const TYPE = "foregate.recipient";
 
 enum { REPLACEMENTS = 1000 };
 
+/* In a userdata: all that is needed without Lua. */
+struct replacement {
+    struct directory directory;
+    struct arena *arena; /* of the call */
+    struct recipient *recipient;
+    const char **list;
+    size_t count;
+    bool shadow; /* it is only tried */
+    bool possible;
+    struct error error;
+};
+
 /* Tries the plan with the replacement in place: what cannot be done is known at once, while
  * the rule can still decide otherwise. */
-static bool replacement_try(struct call *call, struct recipient *recipient,
-                            const char **list, size_t count, struct error *error)
+static void replacement_try(void *argument)
 {
+    struct replacement *replacement = argument;
+    struct recipient *recipient = replacement->recipient;
     struct recipient before = *recipient;
     recipient->replaced = true;
-    recipient->replacement = list;
-    recipient->replacement_count = count;
+    recipient->replacement = replacement->list;
+    recipient->replacement_count = replacement->count;
     recipient->state = RECIPIENT_ACCEPTED; /* as it will be when the plan is made */
     const struct plan nothing_else = {0};
     struct edit_list ignored;
-    bool possible = envelope_plan(&nothing_else, &recipient, 1, call->stage_call->snapshot,
-                                  call->scratch, &ignored, error);
+    replacement->possible =
+        envelope_plan(&nothing_else, &recipient, 1, &replacement->directory,
+                      replacement->arena, &ignored, &replacement->error);
     recipient->state = before.state;
-    if (!possible || call->rule->shadow) {
+    if (!replacement->possible || replacement->shadow) {
         *recipient = before;
     }
-    return possible;
+}
+
+static int end_replace(lua_State *L, int status, lua_KContext place)
+{
+    (void)status;
+    const struct replacement *replacement = lua_touserdata(L, (int)place);
+    if (!replacement->possible) {
+        lua_pushnil(L);
+        lua_pushstring(L, replacement->error.text);
+        return 2;
+    }
+    lua_pushboolean(L, true);
+    return 1;
 }
 
 static int recipient_replace(lua_State *L)
@@ -58,14 +85,21 @@ static int recipient_replace(lua_State *L)
         list[i] = arena_copy(arena, address->external);
         lua_pop(L, 1);
     }
-    struct error error = {0};
-    if (!replacement_try(call, recipient, list, count, &error)) {
-        lua_pushnil(L);
-        lua_pushstring(L, error.text);
-        return 2;
+    struct replacement *replacement = lua_newuserdatauv(L, sizeof *replacement, 0);
+    *replacement = (struct replacement){
+        .directory = api_directory(call),
+        .arena = call->scratch,
+        .recipient = recipient,
+        .list = list,
+        .count = count,
+        .shadow = call->rule->shadow,
+    };
+    int place = lua_gettop(L);
+    if (directory_waits(&replacement->directory)) {
+        return await_work(L, replacement_try, replacement, place, end_replace);
     }
-    lua_pushboolean(L, true);
-    return 1;
+    replacement_try(replacement);
+    return end_replace(L, LUA_OK, place);
 }
 
 static int recipient_drop(lua_State *L)

@@ -14,14 +14,19 @@ enum { ALL_FUNCTIONS = 1000 };
 struct await {
     struct request **requests;
     size_t count;
-    void (*work)(void *argument); /* instead of requests; or NULL */
-    void *argument;
+
+    struct await_job {
+        struct await_job *next;
+        void (*work)(void *argument);
+        void *argument;
+    } * jobs; /* first of all; NULL: none */
 };
 
-/* Beside the request in the userdata that await_request makes. */
+/* In the userdata that await_request and await_work make. */
 struct single_await {
     struct await await;
     struct request *request;
+    struct await_job job;
     lua_KContext context;
     lua_KFunction continuation;
     struct observation *observation; /* of the function that waits */
@@ -55,6 +60,27 @@ static int on_wake(lua_State *L, int status, lua_KContext context)
     return observe_results(L, single->continuation(L, status, single->context));
 }
 
+static struct single_await *single_new(lua_State *L, lua_KContext context,
+                                       lua_KFunction continuation)
+{
+    struct single_await *single = lua_newuserdatauv(L, sizeof *single, 0);
+    *single = (struct single_await){
+        .context = context,
+        .continuation = continuation,
+        .observation = call_of(L)->observation,
+    };
+    return single;
+}
+
+/* The userdata stays on the stack below the yielded value, which anchors it. */
+static int single_yield(lua_State *L, struct single_await *single)
+{
+    int place = lua_gettop(L);
+    call_of(L)->observation = NULL; /* others run meanwhile */
+    lua_pushlightuserdata(L, &single->await);
+    return lua_yieldk(L, 1, place, on_wake);
+}
+
 int await_request(lua_State *L, struct request *request, lua_KContext context,
                   lua_KFunction continuation)
 {
@@ -63,19 +89,10 @@ int await_request(lua_State *L, struct request *request, lua_KContext context,
             L, "cannot wait here (inside table.sort, string.gsub or while a rule "
                "file is loaded)");
     }
-    struct single_await *single = lua_newuserdatauv(L, sizeof *single, 0);
-    *single = (struct single_await){
-        .await = {.requests = &single->request, .count = 1},
-        .request = request,
-        .context = context,
-        .continuation = continuation,
-        .observation = call_of(L)->observation,
-    };
-    call_of(L)->observation = NULL; /* others run meanwhile */
-    /* The userdata stays on the stack below the yielded value, which anchors it. */
-    int place = lua_gettop(L);
-    lua_pushlightuserdata(L, &single->await);
-    return lua_yieldk(L, 1, place, on_wake);
+    struct single_await *single = single_new(L, context, continuation);
+    single->request = request;
+    single->await = (struct await){.requests = &single->request, .count = 1};
+    return single_yield(L, single);
 }
 
 int await_work(lua_State *L, void (*work)(void *argument), void *argument,
@@ -85,10 +102,10 @@ int await_work(lua_State *L, void (*work)(void *argument), void *argument,
         work(argument);
         return continuation(L, LUA_OK, context);
     }
-    struct await *await = lua_newuserdatauv(L, sizeof *await, 0);
-    *await = (struct await){.work = work, .argument = argument};
-    lua_pushlightuserdata(L, await);
-    return lua_yieldk(L, 1, context, continuation);
+    struct single_await *single = single_new(L, context, continuation);
+    single->job = (struct await_job){.work = work, .argument = argument};
+    single->await = (struct await){.jobs = &single->job};
+    return single_yield(L, single);
 }
 
 /* One step of a child: runs it to its end or to its next wait. True: it waits. */
@@ -114,9 +131,25 @@ static bool child_resume(lua_State *L, struct child *child, struct await **waiti
     return false;
 }
 
+/* A job belongs to its own child until it has run. */
+static void jobs_prepend(struct all *all, const struct await *more)
+{
+    struct await_job *last = more->jobs;
+    while (last != NULL && last->next != NULL) {
+        last = last->next;
+    }
+    if (last != NULL) {
+        last->next = all->await.jobs;
+        all->await.jobs = more->jobs;
+    }
+}
+
 static void requests_append(lua_State *L, struct all *all, const struct await *more,
                             int anchor)
 {
+    if (more->count == 0) {
+        return;
+    }
     size_t total = all->await.count + more->count;
     struct request **requests = lua_newuserdatauv(L, total * sizeof(struct request *), 0);
     if (all->await.count > 0) {
@@ -155,13 +188,15 @@ static int all_step(lua_State *L, int status, lua_KContext context)
     int anchor = (int)context;
     struct all *all = lua_touserdata(L, anchor);
     all->await.count = 0;
+    all->await.jobs = NULL;
     for (size_t i = 0; i < all->count; i++) {
         struct await *waiting = NULL;
         if (!all->children[i].done && child_resume(L, &all->children[i], &waiting)) {
+            jobs_prepend(all, waiting);
             requests_append(L, all, waiting, anchor);
         }
     }
-    if (all->await.count == 0) {
+    if (all->await.count == 0 && all->await.jobs == NULL) {
         return all_results(L, all);
     }
     lua_pushlightuserdata(L, &all->await);
@@ -215,9 +250,10 @@ int await_run(struct call *call, lua_State *thread, int argument_count, int *res
         if (!call->keeps_lock) {
             pthread_mutex_unlock(&state->lock);
         }
-        if (await->work != NULL) {
-            await->work(await->argument);
-        } else {
+        for (const struct await_job *job = await->jobs; job != NULL; job = job->next) {
+            job->work(job->argument);
+        }
+        if (await->count > 0) {
             request_wait(call->services->loop, await->requests, await->count);
         }
         if (!call->keeps_lock) {

@@ -18,7 +18,7 @@ int await_request(lua_State *L, struct request *request, lua_KContext context,
 
 /* The same for work(argument), which runs on the calling thread with the state unlocked and
  * must not touch Lua; argument must be anchored. Where Lua cannot yield it runs at once.
- * Not below all {}. */
+ * Works below one all {} run one after the other, then its requests are waited for. */
 int await_work(lua_State *L, void (*work)(void *argument), void *argument,
                lua_KContext context, lua_KFunction continuation);
 

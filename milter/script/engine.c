@@ -250,7 +250,8 @@ static struct decision *decision_begin(const struct stage_call *stage,
     decision->recipient =
         stage->recipient != NULL ? stage->recipient->address.external : NULL;
     decision->verdict = *verdict;
-    decision->snapshot = stage->snapshot != NULL ? snapshot_generation(stage->snapshot) : 0;
+    decision->snapshot =
+        stage->directory != NULL ? snapshot_generation(stage->directory->snapshot) : 0;
     return decision;
 }
 

@@ -7,8 +7,8 @@
 
 #include "base/config.h"
 #include "base/error.h"
+#include "directory/directory.h"
 #include "directory/dms.h"
-#include "directory/snapshot.h"
 #include "io/dns.h"
 #include "io/http.h"
 #include "io/loop.h"
@@ -127,7 +127,7 @@ struct stage_call {
     struct session *session;
     struct message *message;     /* NULL in connect and helo */
     struct recipient *recipient; /* rcpt only */
-    struct snapshot *snapshot;
+    const struct directory *directory;
     struct arena *arena; /* of the message, else of the session: results live there */
     struct decision_list *decisions;
     struct quota_holds *holds; /* of the message, else NULL */
@@ -140,7 +140,7 @@ struct stage_call {
 void engine_call(struct generation *generation, struct stage_call *stage);
 
 /* A refusal that no rule made becomes a decision as well: it gets an id, is recorded and
- * logged. generation, and the snapshot of the stage, are NULL before MAIL. */
+ * logged. generation, and the directory of the stage, are NULL before MAIL. */
 void engine_record(const struct generation *generation, const struct stage_call *stage,
                    struct verdict *verdict);
 

@@ -200,8 +200,7 @@ void observe_library(lua_State *L, const char *name, const luaL_Reg *functions)
     lua_setfield(L, -2, name);
 }
 
-/* Methods neither wait nor ask: they are recorded when they have returned, what they read
- * once. */
+/* Methods ask nothing: they are recorded when they have returned, what they read once. */
 static int call_method(lua_State *L)
 {
     const luaL_Reg *method = upvalue_function(L);
@@ -231,9 +230,8 @@ static int call_method(lua_State *L)
         observation->is_cut = is_cut;
     }
     account(decisions, used);
-    int results = method->func(L);
     call->observation = observation;
-    return observe_results(L, results);
+    return observe_results(L, method->func(L));
 }
 
 void observe_method(lua_State *L, enum observation_kind kind, const char *owner,

@@ -199,7 +199,8 @@ static bool parse(struct arena *arena, const char *key, const struct snapshot *s
 static bool resolve(struct arena *arena, const struct address *address,
                     const struct snapshot *snapshot)
 {
-    const struct expansion *expansion = resolve_address(arena, address, snapshot);
+    const struct expansion *expansion =
+        resolve_address(arena, address, &(struct directory){.snapshot = snapshot});
     return expansion->status == EXPANSION_OK &&
            expansion->recipients[0].class == CLASS_MAILBOX;
 }

@@ -92,7 +92,8 @@ static void ask(const struct test_case *test, const struct snapshot *snapshot,
         .nested = true, .catch_all = true, .regexp = true, .group = true};
     struct arena *arena = arena_new();
     int64_t began = processor_ns();
-    struct ownership got = ownership_find(arena, test->login, address, snapshot, &options);
+    struct ownership got = ownership_find(
+        arena, test->login, address, &(struct directory){.snapshot = snapshot}, &options);
     times_add(times, processor_ns() - began);
     if ((got.kind == ANSWER_FOUND) != (strcmp(test->want, "found") == 0)) {
         fprintf(stderr, "%s: %s, %s\n", test->name, answer_kind_name(got.kind),

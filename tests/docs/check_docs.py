@@ -508,14 +508,15 @@ class Tables(Case):
 class Findings(unittest.TestCase):
     """The codes that `foregate check` can print, with their severities, as they stand in the source."""
 
-    CALLS = r'\b(finding_add|finding_add_format|fail|complain|warn|break_setting|fault->code =)[\s(]([^;"]*?)"([a-z-]+)"'
+    CALLS = (r'\b(finding_add|finding_add_format|fail|complain|warn|ldap_settings_warn|break_setting|fault->code =)'
+             r'[\s(]([^;"]*?)"([a-z-]+)"')
 
     def codes(self, *patterns):
         found = {}
         for path in (path for pattern in patterns for path in sorted((SOURCE / "milter").glob(pattern))):
             for call, between, code in re.findall(self.CALLS, path.read_text()):
                 severities = {word.lower() for word in re.findall(r"FINDING_(ERROR|WARNING)", between)}
-                found.setdefault(code, set()).update(severities or {"warning" if call == "warn" else "error"})
+                found.setdefault(code, set()).update(severities or {"warning" if call.endswith("warn") else "error"})
         return found
 
     def test_told_once_with_severity(self):
@@ -525,7 +526,8 @@ class Findings(unittest.TestCase):
                 for code in code_spans(names):
                     self.assertNotIn(code, told, f"{document.path.relative_to(SOURCE)}:{line}")
                     told[code] = set(severity.split(", "))
-        found = self.codes("directory/*.c", "command/check*.c", "base/config_*.c", "script/lint*.c", "authscript/lint.c")
+        found = self.codes("directory/*.c", "command/check*.c", "base/config_*.c", "script/lint*.c", "authscript/lint.c",
+                           "ldap/*.c")
         of_rules = (SOURCE / "lua/lint/report.lua").read_text()
         for code, severities in re.findall(r'\["([a-z-]+)"\] = "([a-z, ]+)"', of_rules):
             found[code] = set(severities.split(", "))
@@ -586,10 +588,12 @@ smtpd_milters = $dkim_milter $dmarc_milter
             with self.subTest(name):
                 file.write_text("protocols =\nssl = no\nservice quota-status {\n  executable = quota-status -p postfix\n"
                                 "  inet_listener {\n    address = 127.0.0.1\n    port = 65265\n  }\n}\n" + text)
-                result = self.place.run(self.program("doveconf"), "-c", str(file), "service/quota-status")
+                service = re.search(r"(?m)^service (\S+) \{", text)[1]
+                result = self.place.run(self.program("doveconf"), "-c", str(file), f"service/{service}")
                 self.assertEqual((result.returncode, result.stderr), (0, ""))
-                for port in ("65265", "12340"):
-                    self.assertIn(f"port = {port}", result.stdout)
+                for word in {"quota-status": ("port = 65265", "port = 12340"),
+                             "auth": ("unix_listener auth-userdb {", "unix_listener auth-foregate-userdb {", "mode = 0600")}[service]:
+                    self.assertIn(word, result.stdout)
 
     def test_unit(self):
         unit = configparser.RawConfigParser(strict=False)

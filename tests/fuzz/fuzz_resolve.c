@@ -282,7 +282,8 @@ static void check_stays(struct arena *arena, const struct snapshot *snapshot,
         return; /* routed */
     }
     assert(strcmp(address.internal, internal) == 0);
-    const struct expansion *again = resolve_address(arena, &address, snapshot);
+    const struct expansion *again =
+        resolve_address(arena, &address, &(struct directory){.snapshot = snapshot});
     struct model_step step = model_step(arena, snapshot, internal);
     assert(!step.found || model_has_folded(&step.targets, internal));
     if (again->status == EXPANSION_UNKNOWN || again->fault != FAULT_NONE) {
@@ -425,7 +426,8 @@ static void check_ownership(struct arena *arena, const struct snapshot *snapshot
                                                   .subaddress = (mask & 16) != 0,
                                                   .account_alias = (mask & 32) != 0};
         struct ownership owner =
-            ownership_find(own, "alice@a.test", address, snapshot, &options);
+            ownership_find(own, "alice@a.test", address,
+                           &(struct directory){.snapshot = snapshot}, &options);
         check_owner(&owner);
         bool is_all = mask == last;
         assert(owner.kind != ANSWER_FOUND || options.nested || owner.path_count <= 1);
@@ -451,7 +453,8 @@ static void check_address(struct arena *arena, const struct snapshot *snapshot,
     const struct expansion *expansion = resolve_twisted(own, address, snapshot, &plain);
     assert(arena_used(own) < ARENA_BYTES);
     check_shape(expansion);
-    check_same(expansion, resolve_address(arena, address, snapshot));
+    check_same(expansion,
+               resolve_address(arena, address, &(struct directory){.snapshot = snapshot}));
     check_model(arena, snapshot, address, asked, expansion);
     check_recipients(arena, snapshot, asked, expansion);
     for (size_t i = 0; i < expansion->recipient_count && i < RECIPIENTS; i++) {

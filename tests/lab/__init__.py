@@ -7,7 +7,8 @@ from .lab import Lab
 from .process import LabError, free_port, wait_until
 from .smtp import STRANGER, TRUSTED, Dialogue, Reply, Session, converse, make_message
 from .stunnel import Stunnel
-from .volume import PASSWORD, account_lines
+from .volume import PASSWORD, account_lines, write_volume
 
 __all__ = ["SOURCE", "Gateway", "program", "Lab", "RelayLab", "LabError", "free_port", "wait_until", "STRANGER",
-           "TRUSTED", "Dialogue", "Reply", "Session", "converse", "make_message", "Stunnel", "PASSWORD", "account_lines"]
+           "TRUSTED", "Dialogue", "Reply", "Session", "converse", "make_message", "Stunnel", "PASSWORD", "account_lines",
+           "write_volume"]

@@ -3,6 +3,7 @@
 
 import email
 import os
+import signal
 from contextlib import contextmanager
 
 from .process import Child, LabError, accepts, children, free_port, frozen, run, wait_until
@@ -59,6 +60,9 @@ service auth {{
     user = postfix
     group = postfix
   }}
+  unix_listener {userdb_socket} {{
+    mode = 0600
+  }}
 }}
 service lmtp {{
   unix_listener {lmtp} {{
@@ -114,6 +118,9 @@ class Dovecot:
         self.masterdb = os.path.join(folder, "masterdb")
         self.lmtp = os.path.join(folder, "lmtp")
         self.quota_socket = os.path.join(folder, "quota-status")
+        # Everybody may connect to the second one, as with docker-mailserver's own; little is told there.
+        self.userdb_socket = os.path.join(folder, "auth-gw-userdb")
+        self.open_userdb_socket = os.path.join(folder, "run", "auth-userdb")
         self.quota_port = free_port()
         self._child = None
         os.makedirs(self.mail)
@@ -122,7 +129,8 @@ class Dovecot:
             file.write(DOVECOT_CONF.format(
                 folder=folder, log=self.log, mail=self.mail, userdb=self.userdb,
                 masterdb=self.masterdb, lmtp=self.lmtp,
-                auth=auth, quota_port=self.quota_port, quota_socket=self.quota_socket, vmail=VMAIL, hostname=hostname,
+                auth=auth, quota_port=self.quota_port, quota_socket=self.quota_socket,
+                userdb_socket=self.userdb_socket, vmail=VMAIL, hostname=hostname,
                 delimiter=delimiter))
             if sieve:
                 file.write(SIEVE_CONF.format(script=self._write_sieve(sieve)))
@@ -152,6 +160,17 @@ class Dovecot:
     def frozen_quota(self):
         """A block during which quota-status hangs. Dovecot itself makes new processes, which do not."""
         return frozen(self.quota_processes())
+
+    def auth_processes(self):
+        return children(self._child.pid, "auth")
+
+    def frozen_auth(self):
+        """A block during which the auth process hangs."""
+        return frozen(self.auth_processes())
+
+    def reload(self):
+        """As `doveadm reload`: new processes, by the configuration as it is now."""
+        self._child.signal(signal.SIGHUP)
 
     @contextmanager
     def frozen(self):

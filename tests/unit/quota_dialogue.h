@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Both ends of a dialogue with quota-status: questions are asked by threads, and the test
- * plays the server, step by step. Every wait for the client has a limit, LIMIT_MS;
- * PATIENT_MS is far above what a test may last, so a question that ends did not end by its
- * timeout. */
+ * plays the server, step by step. */
 #ifndef FOREGATE_TESTS_QUOTA_DIALOGUE_H
 #define FOREGATE_TESTS_QUOTA_DIALOGUE_H
 
 #include "io/loop.h"
 #include "io/request.h"
+#include "peer.h"
 #include "quota/client.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,8 +25,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-enum { LIMIT_MS = 20 * 1000, PATIENT_MS = 3600 * 1000, SHORT_MS = 200 };
 
 #define FULL "552 5.2.2 Mailbox is full"
 
@@ -166,24 +162,9 @@ static inline void expect_refusal(struct fixture *fixture, const char *mailbox,
     check_failure(&request.request, kind, part);
 }
 
-static inline void await_readable(int descriptor)
-{
-    struct pollfd entry = {.fd = descriptor, .events = POLLIN};
-    assert_int_equal(poll(&entry, 1, LIMIT_MS), 1);
-}
-
 static inline int accept_peer(struct fixture *fixture)
 {
-    await_readable(fixture->listener);
-    int peer = accept(fixture->listener, NULL, NULL);
-    assert_true(peer >= 0);
-    return peer;
-}
-
-static inline bool is_quiet(int descriptor)
-{
-    struct pollfd entry = {.fd = descriptor, .events = POLLIN};
-    return poll(&entry, 1, 0) == 0;
+    return accept_from(fixture->listener);
 }
 
 static inline void read_question(int peer, const char *mailbox)
@@ -201,21 +182,6 @@ static inline void read_question(int peer, const char *mailbox)
         done += (int)part;
     }
     assert_memory_equal(got, expected, (size_t)length);
-}
-
-/* The client may have closed it. */
-static inline void say(int peer, const char *text)
-{
-    ssize_t sent = send(peer, text, strlen(text), MSG_NOSIGNAL);
-    (void)sent;
-}
-
-static inline void await_close(int peer)
-{
-    char byte;
-    await_readable(peer);
-    assert_true(recv(peer, &byte, 1, 0) <= 0);
-    close(peer);
 }
 
 /* One question on a new connection, answered. */

@@ -21,7 +21,7 @@ static inline const struct expansion *resolve_text(struct arena *arena, const ch
     struct address address;
     struct error error = {0};
     assert_true(address_parse(arena, typed, &volume->settings.rules, &address, &error));
-    return resolve_address(arena, &address, snapshot);
+    return resolve_address(arena, &address, &(struct directory){.snapshot = snapshot});
 }
 
 /* `class mailbox address < via(match) < via(match) [note]` of every recipient. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "quota/breaker.h"
+#include "io/breaker.h"
 
 #include "base/log.h"
 
@@ -14,7 +14,7 @@ static void test_certain_failure(void **unused)
 {
     (void)unused;
     struct breaker breaker;
-    breaker_init(&breaker, "inet:test:1", 0);
+    breaker_init(&breaker, "quota_service", "inet:test:1", 0);
     assert_int_equal(breaker_ask(&breaker, 1000), BREAKER_ASK);
     assert_true(breaker_failed(&breaker, true, false, "refused", 1000));
     assert_string_equal(breaker.reason, "refused");
@@ -28,7 +28,7 @@ static void test_certain_failure(void **unused)
 static void check_failures_in_a_row(int failures, int expected)
 {
     struct breaker breaker;
-    breaker_init(&breaker, "inet:test:1", failures);
+    breaker_init(&breaker, "quota_service", "inet:test:1", failures);
     for (int i = 1; i < expected; i++) {
         assert_false(breaker_failed(&breaker, false, false, "silent", 0));
     }
@@ -55,7 +55,7 @@ static void test_pauses_double(void **unused)
     (void)unused;
     static const int pauses[] = {100, 200, 400, 800, 1000, 1000, 1000};
     struct breaker breaker;
-    breaker_init(&breaker, "inet:test:1", 0);
+    breaker_init(&breaker, "quota_service", "inet:test:1", 0);
     int64_t now = 0;
     breaker_failed(&breaker, true, false, "refused", now);
     for (size_t i = 0; i < sizeof pauses / sizeof pauses[0]; i++) {
@@ -76,7 +76,7 @@ static void test_old_questions_do_not_count(void **unused)
 {
     (void)unused;
     struct breaker breaker;
-    breaker_init(&breaker, "inet:test:1", 0);
+    breaker_init(&breaker, "quota_service", "inet:test:1", 0);
     breaker_failed(&breaker, true, false, "refused", 0);
     for (int i = 0; i < 10; i++) {
         assert_false(breaker_failed(&breaker, false, false, "silent", 50));

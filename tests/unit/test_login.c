@@ -36,7 +36,8 @@ static struct ownership ask(struct arena *arena, const struct snapshot *snapshot
     address_from_internal(arena, internal, &snapshot_settings(snapshot)->rules, &address);
     const struct ownership_options options = {
         .nested = true, .catch_all = true, .login_domain = domain};
-    return ownership_find(arena, login, &address, snapshot, &options);
+    return ownership_find(arena, login, &address, &(struct directory){.snapshot = snapshot},
+                          &options);
 }
 
 static void completes_bare_logins(void **state)

@@ -92,7 +92,8 @@ static struct ownership ask(struct arena *arena, const struct snapshot *snapshot
                                               .account_alias = (without & A) == 0,
                                               .regexp = (without & R) == 0,
                                               .group = (without & G) == 0};
-    return ownership_find(arena, login, &address, snapshot, &options);
+    return ownership_find(arena, login, &address, &(struct directory){.snapshot = snapshot},
+                          &options);
 }
 
 static void belongs_to_those_it_leads_to(void **state)

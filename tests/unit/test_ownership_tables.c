@@ -248,7 +248,8 @@ static void compare_login(const struct tables *random, const struct address *add
                                                  .subaddress = true,
                                                  .account_alias = true};
     struct arena *arena = arena_new();
-    struct ownership owner = ownership_find(arena, login, address, random->snapshot, &all);
+    struct ownership owner = ownership_find(
+        arena, login, address, &(struct directory){.snapshot = random->snapshot}, &all);
     bool lost = gets_mail(expansion, login) && owner.kind != ANSWER_FOUND;
     /* Where nobody gets the mail, no way is told. */
     bool made_up = owner.kind == ANSWER_FOUND && owner.path_count > 0 &&
@@ -271,8 +272,8 @@ static void compare(const struct tables *random, const char *typed)
     struct address address;
     struct error error = {0};
     if (address_parse(arena, typed, &random->settings.rules, &address, &error)) {
-        const struct expansion *expansion =
-            resolve_address(arena, &address, random->snapshot);
+        const struct expansion *expansion = resolve_address(
+            arena, &address, &(struct directory){.snapshot = random->snapshot});
         for (size_t i = 0; i < sizeof logins / sizeof *logins; i++) {
             compare_login(random, &address, expansion, logins[i]);
         }

@@ -3,7 +3,6 @@
 #include "quota_dialogue.h"
 
 #include "base/log.h"
-#include "quota/service.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -49,54 +48,6 @@ int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints
     }
     bool is_known = strcmp(host, "one.test") == 0 || strcmp(host, "held.test") == 0;
     return is_known ? original("127.0.0.1", port, hints, found) : EAI_NONAME;
-}
-
-static void test_syntax(void **unused)
-{
-    (void)unused;
-    static const char *const good[] = {
-        "inet:127.0.0.1:65265",
-        "inet:mail.example.test:1",
-        "inet:[::1]:65535",
-        "inet:localhost:65265",
-        "unix:/run/quota-status",
-        "inet:[fe80::1]:25",
-        "tls:[::1]:12341",
-        "tls:127.0.0.1:1",
-        "tls:quota.example.test:12341",
-        "inet:mail-server_1:0000025",
-    };
-    static const char *const bad[] = {
-        "",          "127.0.0.1:65265",  "inet:",         "inet:65265",     "inet::65265",
-        "inet:h:",   "inet:h:0",         "inet:h:65536",  "inet:h:999999",  "inet:h:x",
-        "inet:h:+1", "inet:::1:65265",   "inet:[::1]",    "inet:[::1:25",   "inet:::1]:25",
-        "inet:[]:1", "inet:[host]:1",    "inet:[1::x]:1", "inet:1@host",    "unix:",
-        "unix:run",  "tcp:localhost:25", "INET:h:1",      "inet:[127.1]:1", "tls:",
-        "tls:h",     "tls::1",           "tls:h:0",       "tls:::1:1",
-    };
-    struct quota_service service;
-    struct error error;
-    for (size_t i = 0; i + 1 < sizeof good / sizeof good[0]; i++) {
-        if (!quota_service_parse(&service, good[i], &error)) {
-            fail_msg("%s: %s", good[i], error.text);
-        }
-    }
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        if (quota_service_parse(&service, bad[i], &error)) {
-            fail_msg("%s is taken", bad[i]);
-        }
-        assert_int_equal(error.kind, ERROR_CONFIG);
-    }
-    assert_true(quota_service_parse(&service, "inet:h:1", &error) && !service.is_tls);
-    assert_true(quota_service_parse(&service, "unix:/tls", &error) && !service.is_tls);
-    assert_true(quota_service_parse(&service, "tls:[::1]:1", &error) && service.is_tls);
-    assert_string_equal(service.host, "::1");
-    char path[200] = "unix:/";
-    memset(path + 6, 'x', sizeof path - 7);
-    path[5 + 107] = '\0';
-    assert_true(quota_service_parse(&service, path, &error));
-    path[5 + 107] = 'x';
-    assert_false(quota_service_parse(&service, path, &error));
 }
 
 static void test_bad_settings(void **unused)
@@ -442,7 +393,6 @@ int main(void)
     sem_init(&held_may_end, 0, 0);
     log_configure(LOG_WARNING, LOG_FORMAT_TEXT);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_syntax),
         cmocka_unit_test(test_bad_settings),
         cmocka_unit_test(test_unix),
         cmocka_unit_test(test_ipv6),

@@ -91,9 +91,11 @@ static const char *edits_of(const struct rewrite *rewrite, struct message *messa
 {
     struct edit_list edits;
     struct error error = {0};
-    struct recipient *const *recipients = rewrite_recipients(rewrite, message, snapshot);
-    if (!envelope_plan(&message->plan, recipients, message->recipient_count, snapshot,
-                       message->arena, &edits, &error)) {
+    struct recipient *const *recipients =
+        rewrite_recipients(rewrite, message, &(struct directory){.snapshot = snapshot});
+    if (!envelope_plan(&message->plan, recipients, message->recipient_count,
+                       &(struct directory){.snapshot = snapshot}, message->arena, &edits,
+                       &error)) {
         return arena_copy(message->arena, error.text);
     }
     rewrite_trace(rewrite, message, &edits);
@@ -206,9 +208,10 @@ static void replaces_a_trace_that_came_along(void **unused)
     header_add(&message->headers, message->arena, "X-Original-To", "other@example.com");
     struct edit_list edits;
     struct error error = {0};
-    assert_true(envelope_plan(&message->plan,
-                              rewrite_recipients(&traced, message, snapshot), 1, snapshot,
-                              message->arena, &edits, &error));
+    assert_true(envelope_plan(
+        &message->plan,
+        rewrite_recipients(&traced, message, &(struct directory){.snapshot = snapshot}), 1,
+        &(struct directory){.snapshot = snapshot}, message->arena, &edits, &error));
     rewrite_trace(&traced, message, &edits);
     assert_int_equal(edits.count, 5);
     assert_int_equal(edits.edits[2].kind, EDIT_DELETE_HEADER);
@@ -256,7 +259,8 @@ static void counts_recipients(void **unused)
         struct arena *arena = arena_new();
         struct address address;
         address_from_internal(arena, cases[i].internal, &volume.settings.rules, &address);
-        assert_int_equal(rewrite_count(cases[i].rewrite, &address, snapshot),
+        assert_int_equal(rewrite_count(cases[i].rewrite, &address,
+                                       &(struct directory){.snapshot = snapshot}),
                          cases[i].count);
         arena_free(&arena);
     }

@@ -137,7 +137,7 @@ static const struct expansion *resolve_with(struct arena *arena,
                                             const struct directory_settings *settings)
 {
     if (snapshot != NULL) {
-        return resolve_address(arena, address, snapshot);
+        return resolve_address(arena, address, &(struct directory){.snapshot = snapshot});
     }
     struct resolve *resolve = resolve_begin(arena, address, settings);
     while (resolve_next(resolve) != NULL) {

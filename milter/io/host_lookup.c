@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-#include "quota/lookup.h"
+#include "io/host_lookup.h"
 
 #include "io/request.h"
-#include "quota/service.h"
 
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum lookup_state { RUNNING, FINISHED, ABANDONED };
 
-struct quota_lookup {
+struct host_lookup {
     struct request request; /* first; brings the result to the loop thread, nobody waits */
     struct loop *loop;
     pthread_t thread;
-    quota_lookup_done *done; /* loop thread only; NULL: abandoned */
+    host_lookup_done *done; /* loop thread only; NULL: abandoned */
     void *argument;
     char host[256];
     char port[6];
@@ -28,7 +27,7 @@ struct quota_lookup {
     atomic_int state;
 };
 
-static void lookup_free(struct quota_lookup *lookup)
+static void lookup_free(struct host_lookup *lookup)
 {
     if (lookup->found != NULL) {
         freeaddrinfo(lookup->found);
@@ -38,7 +37,7 @@ static void lookup_free(struct quota_lookup *lookup)
 
 static void *lookup_main(void *argument)
 {
-    struct quota_lookup *lookup = argument;
+    struct host_lookup *lookup = argument;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     lookup->failure = getaddrinfo(lookup->host, lookup->port, &hints, &lookup->found);
     if (atomic_exchange(&lookup->state, FINISHED) == ABANDONED) {
@@ -52,7 +51,7 @@ static void *lookup_main(void *argument)
 /* On the loop thread: the thread is in its last instructions, the join does not wait. */
 static void lookup_end(struct request *request)
 {
-    struct quota_lookup *lookup = (struct quota_lookup *)request;
+    struct host_lookup *lookup = (struct host_lookup *)request;
     if (lookup->done == NULL) {
         lookup_free(lookup);
         return;
@@ -69,12 +68,11 @@ static void lookup_end(struct request *request)
     lookup_free(lookup);
 }
 
-struct quota_lookup *quota_lookup_start(struct loop *loop,
-                                        const struct quota_service *service,
-                                        quota_lookup_done *done, void *argument,
-                                        struct error *error)
+struct host_lookup *host_lookup_start(struct loop *loop, const char *host, const char *port,
+                                      host_lookup_done *done, void *argument,
+                                      struct error *error)
 {
-    struct quota_lookup *lookup = calloc(1, sizeof *lookup);
+    struct host_lookup *lookup = calloc(1, sizeof *lookup);
     if (lookup == NULL) {
         abort();
     }
@@ -82,19 +80,19 @@ struct quota_lookup *quota_lookup_start(struct loop *loop,
     lookup->loop = loop;
     lookup->done = done;
     lookup->argument = argument;
-    memcpy(lookup->host, service->host, sizeof lookup->host);
-    memcpy(lookup->port, service->port, sizeof lookup->port);
+    snprintf(lookup->host, sizeof lookup->host, "%s", host);
+    snprintf(lookup->port, sizeof lookup->port, "%s", port);
     /* It inherits the loop thread's mask: no signals. */
     errno = pthread_create(&lookup->thread, NULL, lookup_main, lookup);
     if (errno != 0) {
-        error_set(error, ERROR_SYSTEM, "cannot look up %s: no thread: %m", service->host);
+        error_set(error, ERROR_SYSTEM, "cannot look up %s: no thread: %m", host);
         free(lookup);
         return NULL;
     }
     return lookup;
 }
 
-void quota_lookup_abandon(struct quota_lookup **lookup)
+void host_lookup_abandon(struct host_lookup **lookup)
 {
     pthread_t thread = (*lookup)->thread;
     (*lookup)->done = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Decides whether a service that failed is asked again yet. Knows no clock and no socket:
  * time is given. Logs when the service goes away and when it is back, and only then. */
-#ifndef FOREGATE_QUOTA_BREAKER_H
-#define FOREGATE_QUOTA_BREAKER_H
+#ifndef FOREGATE_IO_BREAKER_H
+#define FOREGATE_IO_BREAKER_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,6 +14,7 @@ enum {
 };
 
 struct breaker {
+    const char *what;    /* begins its log events: WHAT_away, WHAT_back; borrowed */
     const char *service; /* for the log; borrowed */
     int failures; /* in a row, with no answer between, until the service counts as away */
     bool is_away;
@@ -27,7 +28,8 @@ struct breaker {
 enum breaker_pass { BREAKER_ASK, BREAKER_PROBE, BREAKER_REFUSE };
 
 /* failures 0: BREAKER_FAILURES. */
-void breaker_init(struct breaker *breaker, const char *service, int failures);
+void breaker_init(struct breaker *breaker, const char *what, const char *service,
+                  int failures);
 
 /* PROBE: this question is the only one until it is reported as answered or failed. */
 enum breaker_pass breaker_ask(struct breaker *breaker, int64_t now_ms);

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "quota/breaker.h"
+#include "io/breaker.h"
 
 #include "base/log.h"
 
 #include <stdio.h>
 
-void breaker_init(struct breaker *breaker, const char *service, int failures)
+enum { EVENT_BYTES = 64 };
+
+void breaker_init(struct breaker *breaker, const char *what, const char *service,
+                  int failures)
 {
-    *breaker = (struct breaker){.service = service,
+    *breaker = (struct breaker){.what = what,
+                                .service = service,
                                 .failures = failures > 0 ? failures : BREAKER_FAILURES};
 }
 
@@ -26,7 +30,9 @@ enum breaker_pass breaker_ask(struct breaker *breaker, int64_t now_ms)
 static void log_change(const struct breaker *breaker, const char *event, const char *reason)
 {
     struct log_line line;
-    log_begin(&line, LOG_WARNING, event);
+    char name[EVENT_BYTES];
+    snprintf(name, sizeof name, "%s_%s", breaker->what, event);
+    log_begin(&line, LOG_WARNING, name);
     log_text(&line, "service", breaker->service);
     log_text(&line, "reason", reason);
     log_end(&line);
@@ -38,7 +44,7 @@ void breaker_answered(struct breaker *breaker)
     breaker->is_probing = false;
     if (breaker->is_away) {
         breaker->is_away = false;
-        log_change(breaker, "quota_service_back", "it answers");
+        log_change(breaker, "back", "it answers");
     }
 }
 
@@ -65,7 +71,7 @@ bool breaker_failed(struct breaker *breaker, bool is_certain, bool is_probe,
     breaker->pause_ms = BREAKER_FIRST_MS;
     breaker->probe_ms = now_ms + breaker->pause_ms;
     snprintf(breaker->reason, sizeof breaker->reason, "%s", reason);
-    log_change(breaker, "quota_service_away", reason);
+    log_change(breaker, "away", reason);
     return true;
 }
 

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "quota/service.h"
+#include "io/service.h"
 
+#include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
-static bool parse_unix(struct quota_service *service, const char *path, struct error *error)
+static bool parse_unix(struct service *service, const char *path, struct error *error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (path[0] != '/' || strlen(path) >= sizeof address.sun_path) {
@@ -37,7 +41,7 @@ static bool is_port(const char *port)
            strtol(port, NULL, 10) <= 65535;
 }
 
-static bool split_inet(struct quota_service *service, const char *text)
+static bool split_inet(struct service *service, const char *text)
 {
     const char *colon = strrchr(text, ':');
     if (colon == NULL ||
@@ -60,7 +64,7 @@ static bool split_inet(struct quota_service *service, const char *text)
 }
 
 /* text begins with `inet:` or `tls:`. */
-static bool parse_inet(struct quota_service *service, const char *text, struct error *error)
+static bool parse_inet(struct service *service, const char *text, struct error *error)
 {
     service->is_tls = text[0] == 't';
     if (!split_inet(service, strchr(text, ':') + 1)) {
@@ -73,7 +77,7 @@ static bool parse_inet(struct quota_service *service, const char *text, struct e
                                    .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     if (getaddrinfo(service->host, service->port, &hints, &found) == 0) {
-        quota_service_set(service, found);
+        service_set(service, found);
         freeaddrinfo(found);
         return true;
     }
@@ -84,10 +88,9 @@ static bool parse_inet(struct quota_service *service, const char *text, struct e
     return true;
 }
 
-bool quota_service_parse(struct quota_service *service, const char *text,
-                         struct error *error)
+bool service_parse(struct service *service, const char *text, struct error *error)
 {
-    *service = (struct quota_service){0};
+    *service = (struct service){0};
     if (strncmp(text, "unix:", 5) == 0) {
         return parse_unix(service, text + 5, error);
     }
@@ -98,12 +101,12 @@ bool quota_service_parse(struct quota_service *service, const char *text,
                      "%s: needs inet:host:port, tls:host:port or unix:/path", text);
 }
 
-void quota_service_set(struct quota_service *service, const struct addrinfo *found)
+void service_set(struct service *service, const struct addrinfo *found)
 {
     service->address_count = 0;
-    for (; found != NULL && service->address_count < QUOTA_SERVICE_ADDRESSES;
+    for (; found != NULL && service->address_count < SERVICE_ADDRESSES;
          found = found->ai_next) {
-        struct quota_address *address = &service->addresses[service->address_count];
+        struct service_address *address = &service->addresses[service->address_count];
         if (found->ai_addrlen <= sizeof address->address) {
             memcpy(&address->address, found->ai_addr, found->ai_addrlen);
             address->length = found->ai_addrlen;
@@ -112,9 +115,37 @@ void quota_service_set(struct quota_service *service, const struct addrinfo *fou
     }
 }
 
-void quota_service_forget(struct quota_service *service)
+void service_forget(struct service *service)
 {
     if (service->is_name) {
         service->address_count = 0;
     }
+}
+
+int service_connect(const struct service_address *address)
+{
+    const struct sockaddr *name = (const struct sockaddr *)&address->address;
+    int made = socket(name->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (made < 0) {
+        return -1;
+    }
+    int yes = 1;
+    if (name->sa_family != AF_UNIX) {
+        setsockopt(made, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    }
+    if (connect(made, name, address->length) != 0 && errno != EINPROGRESS) {
+        int failure = errno;
+        close(made);
+        errno = failure;
+        return -1;
+    }
+    return made;
+}
+
+int service_connect_error(int connecting)
+{
+    int failure = 0;
+    socklen_t length = sizeof failure;
+    bool is_told = getsockopt(connecting, SOL_SOCKET, SO_ERROR, &failure, &length) == 0;
+    return is_told ? failure : errno;
 }

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* What becomes of questions to the userdb: they wait for a connection, are asked on it, run
+ * out of time. Between userdb.c, which others call, and connection.c. All on the loop
+ * thread. */
+#ifndef FOREGATE_DOVECOT_ASKING_H
+#define FOREGATE_DOVECOT_ASKING_H
+
+#include "dovecot/connection.h"
+#include "dovecot/userdb.h"
+#include "io/host_lookup.h"
+#include "io/service.h"
+
+struct event;
+
+/* The one in use, and one that is left when its last answer has come. */
+enum { USERDB_CONNECTIONS = 2, USERDB_WAITING = 10000 };
+
+struct userdb {
+    struct loop *loop;
+    const char *where;
+    char service_name[MASTER_SERVICE_BYTES + 1];
+    int renew_ms;
+    struct service service;
+    struct host_lookup *lookup;   /* under way, or NULL */
+    struct userdb_request *first; /* wait for a connection */
+    struct userdb_request **last;
+    size_t waiting_count;
+    struct event *timer;
+    int64_t timer_ms; /* when it goes off; INT64_MAX: not set */
+    struct userdb_connection connections[USERDB_CONNECTIONS];
+    uint32_t next_id;
+};
+
+void asking_init(struct userdb *userdb);
+void asking_deinit(struct userdb *userdb); /* no question is under way */
+void asking_begin(struct userdb *userdb, struct userdb_request *question);
+
+#endif
