@@ -7,6 +7,7 @@ static bool start_script(struct auth_source *source, const struct config *config
                          struct error *error)
 {
     struct auth_script_settings settings = settings_auth_script(config, 1);
+    settings.needs_ids = true;
     settings.loop = source->loop;
     settings.http = source->http;
     source->script = auth_script_new(&settings, error);
