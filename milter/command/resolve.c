@@ -231,7 +231,7 @@ static int resolve_all(const struct config *config, struct arena *memory, bool j
     if (job.snapshot == NULL) {
         return options_fail(argv[0], &error);
     }
-    bool done = backends_start(&job.backends, config, NULL, NULL, &error);
+    bool done = backends_start(&job.backends, config, NULL, &error);
     if (done) {
         job.arena = arena_new();
         done = resolve_operands(&job, argc, argv, &error);
