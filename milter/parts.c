@@ -93,7 +93,9 @@ static bool start_services(struct parts *parts, const struct config *config,
     parts->services.loop = scripts == NULL ? parts->loop : scripts->loop;
     return parts->services.loop != NULL && start_quota(parts, config, scripts, error) &&
            start_dns(parts, config, scripts, error) &&
-           start_http(parts, config, scripts, error);
+           start_http(parts, config, scripts, error) &&
+           (scripts != NULL ||
+            backends_start(&parts->backends, config, parts->services.loop, error));
 }
 
 /* Rules first: only with their options declared is the configuration complete, and what is
@@ -132,6 +134,7 @@ static bool complete(struct parts *parts, const struct config *config, bool ok)
     parts->transactions = (struct transaction_settings){
         .current = parts->current,
         .services = &parts->services,
+        .sources = parts->backends.sources,
         .trusted = &parts->trusted,
         .messages_memory = config_number(config, "messages.memory"),
         .rewrite = settings_rewrite(config),
@@ -171,6 +174,7 @@ bool parts_start_offline(struct parts *parts, struct config *config, struct erro
 void parts_stop(struct parts *parts)
 {
     current_free(&parts->current);
+    backends_stop(&parts->backends);
     quota_desk_free(&parts->services.desk);
     if (parts->services.quota != NULL) {
         quota_client_free(&parts->services.quota);

@@ -5,6 +5,7 @@
 #ifndef FOREGATE_PARTS_H
 #define FOREGATE_PARTS_H
 
+#include "backends.h"
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/error.h"
@@ -33,6 +34,7 @@ struct parts {
     struct quota_client_settings quota;
     struct loop *loop; /* NULL: the scripts' */
     struct services services;
+    struct backends backends;
     struct current *current;
     struct transaction_settings transactions;
     uint64_t fingerprint;   /* of the volume just before it was read */

@@ -1,16 +1,131 @@
 /* SPDX-License-Identifier: MIT */
 #include "settings.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Shorter than servers keep connections: who is first cannot run into the other's close. */
 enum { HTTP_IDLE_MS = 15000 };
+
+enum { OPTION_BYTES = 64 };
 
 /* Never NULL: an option without a value is "". */
 static const char *text_of(const struct config *config, const char *name)
 {
     const char *value = config_text(config, name);
     return value != NULL ? value : "";
+}
+
+static bool is_ldap_mode(const struct config *config)
+{
+    return strcmp(text_of(config, "dms.provisioner"), "LDAP") == 0;
+}
+
+/* As each is set for itself: `lua.cache` and so on. */
+static int64_t source_number(const struct config *config, enum source_kind kind,
+                             const char *option)
+{
+    char name[OPTION_BYTES];
+    snprintf(name, sizeof name, "%s.%s", source_kind_name(kind), option);
+    return config_number(config, name);
+}
+
+static struct source_settings settings_source(const struct config *config,
+                                              enum source_kind kind)
+{
+    char on_failure[OPTION_BYTES];
+    if (kind == SOURCE_DMS) {
+        return (struct source_settings){.kind = kind};
+    }
+    snprintf(on_failure, sizeof on_failure, "%s.on_failure", source_kind_name(kind));
+    return (struct source_settings){
+        .kind = kind,
+        .timeout_ms = (int)source_number(config, kind, "timeout"),
+        .cache_ms = source_number(config, kind, "cache"),
+        .stale_ms = source_number(config, kind, "stale"),
+        .goes_on = strcmp(text_of(config, on_failure), "continue") == 0,
+    };
+}
+
+/* A LDAP server is what docker-mailserver itself asks then; what is left of the volume
+ * comes behind, as in its virtual_alias_maps. */
+static const char *source_list(const struct config *config)
+{
+    return is_ldap_mode(config) && !config_is_set(config, "directory.sources")
+               ? "ldap dms"
+               : text_of(config, "directory.sources");
+}
+
+size_t settings_sources(const struct config *config, struct source_settings *list)
+{
+    static const char separators[] = ", \t";
+    size_t count = 0;
+    const char *name = source_list(config);
+    for (name += strspn(name, separators); *name != '\0' && count < SOURCE_KINDS;
+         name += strspn(name, separators)) {
+        char word[OPTION_BYTES];
+        size_t length = strcspn(name, separators);
+        enum source_kind kind;
+        snprintf(word, sizeof word, "%.*s", (int)length, name);
+        if (source_kind_find(word, &kind)) {
+            list[count++] = settings_source(config, kind);
+        }
+        name += length;
+    }
+    return count;
+}
+
+static bool has_source(const struct source_settings *list, size_t count,
+                       enum source_kind kind)
+{
+    size_t i = 0;
+    while (i < count && list[i].kind != kind) {
+        i++;
+    }
+    return i < count;
+}
+
+/* NULL: not set, so that it is as the files say. */
+static const char *text_if_set(const struct config *config, const char *name)
+{
+    return config_is_set(config, name) ? config_text(config, name) : NULL;
+}
+
+struct ldap_directory_settings settings_ldap(const struct config *config)
+{
+    return (struct ldap_directory_settings){
+        .path = config_text(config, "ldap.path"),
+        .server_host = text_if_set(config, "ldap.server_host"),
+        .search_base = text_if_set(config, "ldap.search_base"),
+        .bind_dn = text_if_set(config, "ldap.bind_dn"),
+        .bind_pw = text_if_set(config, "ldap.bind_pw"),
+        .start_tls = !config_is_set(config, "ldap.start_tls") ? NULL
+                     : config_bool(config, "ldap.start_tls")  ? "yes"
+                                                              : "no",
+        .query_filters =
+            {
+                [LDAP_TABLE_USERS] = text_if_set(config, "ldap.query_filter_user"),
+                [LDAP_TABLE_GROUPS] = text_if_set(config, "ldap.query_filter_group"),
+                [LDAP_TABLE_ALIASES] = text_if_set(config, "ldap.query_filter_alias"),
+                [LDAP_TABLE_DOMAINS] = text_if_set(config, "ldap.query_filter_domain"),
+                [LDAP_TABLE_SENDERS] = text_if_set(config, "ldap.query_filter_senders"),
+            },
+        .ca = text_if_set(config, "ldap.ca"),
+        .quota_attribute = text_of(config, "ldap.quota_attribute"),
+    };
+}
+
+struct auth_script_settings settings_auth_script(const struct config *config, int states)
+{
+    return (struct auth_script_settings){
+        .file = config_text(config, "lua.script"),
+        .arguments = config_text(config, "lua.settings"),
+        .scheme = config_text(config, "lua.scheme"),
+        .states = states,
+        .memory = (size_t)config_number(config, "state.memory"),
+        .instructions = config_number(config, "rule.instructions"),
+        .timeout_ms = (int)config_number(config, "lua.timeout"),
+    };
 }
 
 /* docker-mailserver's default is postmaster@ the domain of the host name. */
@@ -26,8 +141,15 @@ bool settings_directory(const struct config *config, struct arena *arena,
                         struct directory_settings *settings, struct error *error)
 {
     const char *may_send_as = text_of(config, "spoof.may_send_as");
+    struct source_settings sources[SOURCE_KINDS];
+    size_t count = settings_sources(config, sources);
     *settings = (struct directory_settings){
-        .volume = arena_copy(arena, text_of(config, "dms.volume")),
+        .volume = has_source(sources, count, SOURCE_DMS)
+                      ? arena_copy(arena, text_of(config, "dms.volume"))
+                      : NULL,
+        .accounts_elsewhere = is_ldap_mode(config),
+        .others = count > 1 || !has_source(sources, count, SOURCE_DMS),
+        .domains = arena_copy(arena, text_of(config, "directory.domains")),
         .may_send_as = *may_send_as != '\0' ? arena_copy(arena, may_send_as) : NULL,
         .hostname = arena_copy(arena, text_of(config, "hostname")),
         .mydestination = arena_copy(arena, text_of(config, "mydestination")),
@@ -39,7 +161,7 @@ bool settings_directory(const struct config *config, struct arena *arena,
         .delimiters_given = config_is_set(config, "recipient_delimiter"),
         .postmaster = postmaster_address(config, arena),
     };
-    if (*settings->volume == '\0' || *settings->hostname == '\0' ||
+    if (*text_of(config, "dms.volume") == '\0' || *settings->hostname == '\0' ||
         *settings->rules.myorigin == '\0') {
         return error_set(
             error, ERROR_CONFIG,

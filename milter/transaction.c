@@ -71,6 +71,7 @@ void transaction_end(struct transaction *transaction)
     quota_holds_end(&transaction->holds, services->ledger, transaction->accepted, size);
     transaction->accepted = false;
     transaction->rewritten_count = 0;
+    source_memory_end(&transaction->memory);
     message_end(transaction->message);
     transaction_forget_decisions(transaction);
     transaction->kept = (struct verdict){.kind = VERDICT_CONTINUE};
@@ -84,7 +85,10 @@ static struct verdict call_session_stage(struct transaction *transaction, enum s
     struct generation *generation;
     struct snapshot *snapshot;
     current_hold(transaction->settings->current, &generation, &snapshot);
-    const struct directory directory = directory_of(snapshot);
+    struct source_memory memory = {0};
+    struct arena *told = arena_new();
+    const struct directory directory =
+        source_memory_begin(&memory, transaction->settings->sources, snapshot, told);
     struct stage_call call = {
         .stage = stage,
         .session = transaction->session,
@@ -94,6 +98,8 @@ static struct verdict call_session_stage(struct transaction *transaction, enum s
     };
     transaction_limit_session(transaction);
     engine_call(generation, &call);
+    source_memory_end(&memory);
+    arena_free(&told);
     generation_release(&generation);
     snapshot_release(&snapshot);
     return call.verdict;
@@ -217,7 +223,9 @@ struct verdict transaction_mail(struct transaction *transaction,
     message_begin(message, arguments + 1);
     current_hold(transaction->settings->current, &transaction->generation,
                  &transaction->snapshot);
-    transaction->directory = directory_of(transaction->snapshot);
+    transaction->directory =
+        source_memory_begin(&transaction->memory, transaction->settings->sources,
+                            transaction->snapshot, message->arena);
     clock_gettime(CLOCK_MONOTONIC, &transaction->begin);
     transaction_note_begin(transaction);
     set_queue_id(message, facts->queue_id);
@@ -264,6 +272,15 @@ static struct verdict judge_recipient(struct transaction *transaction,
     return call_message_stage(transaction, STAGE_RCPT, recipient);
 }
 
+/* For our own part of a stage, which must end in time like its rules. */
+static struct directory directory_in(const struct transaction *transaction,
+                                     enum stage stage)
+{
+    struct directory directory = transaction->directory;
+    directory.deadline_ms = generation_deadline_ms(transaction->generation, stage);
+    return directory;
+}
+
 /* Mail of sendmail(1) cannot be told that an alias is too large: the MTA expands it. */
 static const struct rewrite *rewrite_of(const struct transaction *transaction)
 {
@@ -278,7 +295,8 @@ static struct verdict limit_expansion(struct transaction *transaction,
                                       const struct recipient *recipient)
 {
     const struct rewrite *rewrite = rewrite_of(transaction);
-    size_t count = rewrite_count(rewrite, &recipient->address, &transaction->directory);
+    struct directory directory = directory_in(transaction, STAGE_RCPT);
+    size_t count = rewrite_count(rewrite, &recipient->address, &directory);
     transaction->rewritten_count += count;
     if (!rewrite->expand || transaction->rewritten_count <= rewrite->recipients_max) {
         return (struct verdict){.kind = VERDICT_CONTINUE};
@@ -399,11 +417,11 @@ static struct verdict make_plan(struct transaction *transaction, struct edit_lis
 {
     struct message *message = transaction->message;
     const struct rewrite *rewrite = rewrite_of(transaction);
+    struct directory directory = directory_in(transaction, STAGE_FINISH);
     struct error error = {0};
-    struct recipient *const *recipients =
-        rewrite_recipients(rewrite, message, &transaction->directory);
-    if (envelope_plan(&message->plan, recipients, message->recipient_count,
-                      &transaction->directory, message->arena, edits, &error)) {
+    struct recipient *const *recipients = rewrite_recipients(rewrite, message, &directory);
+    if (envelope_plan(&message->plan, recipients, message->recipient_count, &directory,
+                      message->arena, edits, &error)) {
         rewrite_trace(rewrite, message, edits);
         return (struct verdict){.kind = VERDICT_CONTINUE};
     }

@@ -15,6 +15,7 @@
 #include "mail/plan.h"
 #include "record/journal.h"
 #include "record/record.h"
+#include "sources/sources.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +24,7 @@
 struct transaction_settings {
     struct current *current;
     const struct services *services;
+    struct sources *sources; /* NULL: the snapshot knows all */
     const struct network_list *trusted;
     int64_t messages_memory; /* bytes that all open messages may keep */
     struct rewrite rewrite;

@@ -3,6 +3,7 @@
 #ifndef FOREGATE_TRANSACTION_STATE_H
 #define FOREGATE_TRANSACTION_STATE_H
 
+#include "sources/memory.h"
 #include "transaction.h"
 
 #include <stdint.h>
@@ -33,7 +34,8 @@ struct transaction {
     struct message *message;
     struct generation *generation; /* of the open message */
     struct snapshot *snapshot;
-    struct directory directory;   /* of the open message */
+    struct source_memory memory;  /* of the open message */
+    struct directory directory;   /* the same */
     struct arena *session_record; /* of session_decisions */
     struct decision_list session_decisions;
     struct transcript session_transcript;

@@ -8,9 +8,13 @@
 
 #include <lua.h>
 
-/* Coroutines that waiting passes through; nothing of Lua's that would end or change the
- * whole process. */
+/* Nothing of Lua's that would end, stop or change the whole process. */
 void auth_libraries_open(lua_State *L);
+void auth_coroutines_open(lua_State *L); /* that waiting passes through */
+
+/* Of the budget, behind each wait: no hook sees how long it took, but who is charged so
+ * much has the time looked at. */
+enum { AUTH_WAIT_COST = 1000 };
 
 /* The global dovecot. */
 void auth_dovecot_open(lua_State *L);

@@ -6,8 +6,12 @@
  * dovecot.gettimeofday()  { tv_sec, tv_usec }    nanoseconds()    microseconds()
  * dovecot.net_ip_family(text)  4, 6 or 0
  * dovecot.tabescape(text)  tabunescape(text)  split_tabescaped(text)
+ * dovecot.var_expand(template)  knows the environment only
  * dovecot.event, base64, http: files of their own */
 #include "authscript/api.h"
+
+#include "authscript/template.h"
+#include "script/limits.h"
 
 #include <arpa/inet.h>
 #include <lauxlib.h>
@@ -169,6 +173,7 @@ static int tabescape(lua_State *L)
 {
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length);
+    limit_charge(L, (int64_t)(length / 16));
     luaL_Buffer buffer;
     luaL_buffinit(L, &buffer);
     for (size_t i = 0; i < length; i++) {
@@ -210,6 +215,7 @@ static int tabunescape(lua_State *L)
 {
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length);
+    limit_charge(L, (int64_t)(length / 16));
     push_unescaped(L, text, length);
     return 1;
 }
@@ -218,6 +224,7 @@ static int split_tabescaped(lua_State *L)
 {
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length);
+    limit_charge(L, (int64_t)(length / 16));
     const char *end = text + length;
     lua_newtable(L);
     for (lua_Integer i = 1;; i++) {
@@ -229,6 +236,20 @@ static int split_tabescaped(lua_State *L)
         }
         text = tab + 1;
     }
+}
+
+static int var_expand(lua_State *L)
+{
+    struct error error;
+    struct auth_call *call = auth_call_needed(L);
+    const char *text = luaL_checkstring(L, 1);
+    auth_call_room(L, call);
+    const char *expanded = template_expand(call->call.scratch, NULL, text, &error);
+    if (expanded == NULL) {
+        return luaL_error(L, "var_expand: %s", error.text);
+    }
+    lua_pushstring(L, expanded);
+    return 1;
 }
 
 static const luaL_Reg functions[] = {
@@ -247,6 +268,7 @@ static const luaL_Reg functions[] = {
     {"tabescape", tabescape},
     {"tabunescape", tabunescape},
     {"split_tabescaped", split_tabescaped},
+    {"var_expand", var_expand},
     {NULL, NULL},
 };
 

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "io/http.h"
 #include "script/await.h"
+#include "script/limits.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -21,8 +22,27 @@ static const char client_metatable[] = "foregate.http_client";
 static const char request_metatable[] = "foregate.http_request";
 static const char response_metatable[] = "foregate.http_response";
 
+/* Objects are userdata: what is in their tables is ours alone. */
+static void push_object(lua_State *L, const char *metatable)
+{
+    lua_newuserdatauv(L, 0, 1);
+    lua_insert(L, -2);
+    lua_setiuservalue(L, -2, 1);
+    luaL_setmetatable(L, metatable);
+}
+
+/* Puts the table of the object at index 1 in its place. */
+static void open_object(lua_State *L, const char *metatable)
+{
+    luaL_checkudata(L, 1, metatable);
+    lua_getiuservalue(L, 1, 1);
+    lua_replace(L, 1);
+}
+
 /* Dovecot's enum http_client_request_error. */
 enum { STATUS_CONNECT_FAILED = 9003, STATUS_TIMED_OUT = 9008 };
+
+enum { LONGEST_MS = 60 * 60 * 1000 };
 
 /* What an option of the client table is to be. */
 static const struct client_option {
@@ -51,25 +71,23 @@ static const struct client_option {
     {"no_auto_retry", LUA_TBOOLEAN, false},
 };
 
-/* `1500`, `1500ms`, `10s`, `10 secs`, `2m`. */
+/* `1500`, `1500ms`, `10s`, `10 secs`, `2m`; 0 is no limit of its own. */
 static int64_t milliseconds(lua_State *L, const char *name, bool plain_is_ms)
 {
+    double number = 0;
     if (lua_type(L, -1) == LUA_TNUMBER) {
-        return (int64_t)lua_tonumber(L, -1);
+        number = lua_tonumber(L, -1);
+    } else {
+        char *unit;
+        number = strtod(luaL_checkstring(L, -1), &unit);
+        unit += strspn(unit, " ");
+        bool is_ms = strncmp(unit, "ms", 2) == 0 || (*unit == '\0' && plain_is_ms);
+        if (*unit != '\0' && *unit != 's' && *unit != 'm') {
+            return luaL_error(L, "%s: this is no time: %s", name, unit);
+        }
+        number *= is_ms ? 1 : *unit == 'm' ? 60000 : 1000;
     }
-    char *unit;
-    int64_t number = strtoll(lua_tostring(L, -1), &unit, 10);
-    unit += strspn(unit, " ");
-    if (*unit == '\0') {
-        return plain_is_ms ? number : number * 1000;
-    }
-    if (strncmp(unit, "ms", 2) == 0) {
-        return number;
-    }
-    if (*unit != 's' && *unit != 'm') {
-        return luaL_error(L, "%s: this is no time: %s", name, unit);
-    }
-    return number * (*unit == 's' ? 1000 : 60000);
+    return number >= 1 && number < LONGEST_MS ? (int64_t)number : LONGEST_MS;
 }
 
 static void take_option(lua_State *L, const struct client_option *option,
@@ -84,7 +102,7 @@ static void take_option(lua_State *L, const struct client_option *option,
     }
     if (type != LUA_TNIL && option->is_timeout) {
         int64_t value = milliseconds(L, option->name, option->type == LUA_TNUMBER);
-        *timeout_ms = value > 0 && value < *timeout_ms ? value : *timeout_ms;
+        *timeout_ms = value < *timeout_ms ? value : *timeout_ms;
     }
     lua_pop(L, 1);
 }
@@ -92,7 +110,7 @@ static void take_option(lua_State *L, const struct client_option *option,
 static int client_new(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
-    int64_t timeout_ms = 60 * 60 * 1000;
+    int64_t timeout_ms = LONGEST_MS;
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         take_option(L, &options[i], &timeout_ms);
     }
@@ -101,14 +119,14 @@ static int client_new(lua_State *L)
     lua_setfield(L, -2, "timeout_ms");
     lua_getfield(L, 1, "user_agent");
     lua_setfield(L, -2, "user_agent");
-    luaL_setmetatable(L, client_metatable);
+    push_object(L, client_metatable);
     return 1;
 }
 
 /* A request is a table: url, method, timeout_ms, payload, headers { {name, value}... }. */
 static int client_request(lua_State *L)
 {
-    luaL_checktype(L, 1, LUA_TTABLE);
+    open_object(L, client_metatable);
     if (!lua_istable(L, 2)) {
         return luaL_error(L, "Invalid argument #1, expected table");
     }
@@ -137,13 +155,13 @@ static int client_request(lua_State *L)
         lua_pop(L, 1);
     }
     lua_setfield(L, 3, "headers");
-    luaL_setmetatable(L, request_metatable);
+    push_object(L, request_metatable);
     return 1;
 }
 
 static int remove_header(lua_State *L)
 {
-    luaL_checktype(L, 1, LUA_TTABLE);
+    open_object(L, request_metatable);
     const char *name = luaL_checkstring(L, 2);
     lua_getfield(L, 1, "headers");
     lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
@@ -166,7 +184,7 @@ static int remove_header(lua_State *L)
 
 static int add_header(lua_State *L)
 {
-    luaL_checktype(L, 1, LUA_TTABLE);
+    open_object(L, request_metatable);
     luaL_checkstring(L, 2);
     luaL_checkstring(L, 3);
     lua_settop(L, 3);
@@ -184,7 +202,7 @@ static int add_header(lua_State *L)
 
 static int set_payload(lua_State *L)
 {
-    luaL_checktype(L, 1, LUA_TTABLE);
+    open_object(L, request_metatable);
     luaL_checkstring(L, 2);
     lua_settop(L, 2);
     lua_setfield(L, 1, "payload");
@@ -193,7 +211,7 @@ static int set_payload(lua_State *L)
 
 static int set_event(lua_State *L)
 {
-    luaL_checktype(L, 1, LUA_TTABLE);
+    open_object(L, request_metatable);
     lua_settop(L, 2);
     lua_setfield(L, 1, "event");
     return 0;
@@ -201,7 +219,7 @@ static int set_event(lua_State *L)
 
 static int get_event(lua_State *L)
 {
-    luaL_checktype(L, 1, LUA_TTABLE);
+    open_object(L, request_metatable);
     lua_getfield(L, 1, "event");
     return 1;
 }
@@ -265,11 +283,7 @@ static void push_response(lua_State *L, const struct http_request *request)
         lua_setfield(L, -2, answer->headers[i - 1].name);
     }
     lua_setfield(L, -2, "headers");
-    /* Fields and methods have the same names: fields are behind. */
-    lua_createtable(L, 0, 1);
-    lua_rotate(L, -2, 1);
-    lua_setfield(L, -2, "answer");
-    luaL_setmetatable(L, response_metatable);
+    push_object(L, response_metatable);
 }
 
 static int on_answer(lua_State *L, int status, lua_KContext place)
@@ -280,16 +294,19 @@ static int on_answer(lua_State *L, int status, lua_KContext place)
         counter_add(COUNTER_HTTP_FAILED, 1);
     }
     push_response(L, request);
+    limit_charge(L, AUTH_WAIT_COST);
     return 1;
 }
 
 static int submit(lua_State *L)
 {
-    struct call *call = &auth_call_needed(L)->call;
-    luaL_checktype(L, 1, LUA_TTABLE);
+    struct auth_call *auth_call = auth_call_needed(L);
+    struct call *call = &auth_call->call;
+    open_object(L, request_metatable);
     lua_settop(L, 1);
+    auth_call_room(L, auth_call);
     lua_getfield(L, 1, "timeout_ms");
-    int timeout_ms = (int)luaL_checkinteger(L, -1);
+    int timeout_ms = (int)lua_tointeger(L, -1);
     lua_settop(L, 1);
     struct http_question question = question_of(L, call->scratch);
     struct error error;
@@ -304,10 +321,8 @@ static int submit(lua_State *L)
 
 static int answer_field(lua_State *L, const char *name)
 {
-    luaL_checktype(L, 1, LUA_TTABLE);
-    lua_getfield(L, 1, "answer");
-    luaL_checktype(L, -1, LUA_TTABLE);
-    lua_getfield(L, -1, name);
+    open_object(L, response_metatable);
+    lua_getfield(L, 1, name);
     return 1;
 }
 
@@ -328,10 +343,12 @@ static int response_payload(lua_State *L)
 
 static int response_header(lua_State *L)
 {
-    struct arena *arena = auth_call_needed(L)->call.scratch;
-    const char *name = text_fold_copy(arena, luaL_checkstring(L, 2));
+    struct auth_call *call = auth_call_needed(L);
+    const char *name = luaL_checkstring(L, 2);
     answer_field(L, "headers");
-    if (lua_getfield(L, -1, name) == LUA_TNIL) {
+    auth_call_room(L, call);
+    lua_getfield(L, -1, text_fold_copy(call->call.scratch, name));
+    if (lua_isnil(L, -1)) {
         lua_pushliteral(L, "");
     }
     return 1;

@@ -10,8 +10,10 @@
 #include "authscript/password.h"
 #include "authscript/template.h"
 #include "script/await.h"
+#include "script/limits.h"
 
 #include <lauxlib.h>
+#include <limits.h>
 #include <string.h>
 
 static const char metatable[] = "foregate.auth_request";
@@ -25,6 +27,7 @@ void auth_log(lua_State *L, enum log_level level, int index, const char *prefix)
     if (call == NULL || ++call->call.log_lines > CALL_LINES) {
         return;
     }
+    auth_call_room(L, call);
     struct log_line line;
     log_begin(&line, level, "auth_script");
     log_text(&line, "file", call->script->file);
@@ -88,9 +91,10 @@ static int log_error(lua_State *L)
     return log_at(L, LOG_ERROR);
 }
 
-static const char *expand(lua_State *L, const struct auth_call *call, const char *text)
+static const char *expand(lua_State *L, struct auth_call *call, const char *text)
 {
     struct error error;
+    auth_call_room(L, call);
     const char *expanded = template_expand(call->call.scratch, call->request, text, &error);
     if (expanded == NULL) {
         luaL_error(L, "var_expand: %s", error.text);
@@ -102,18 +106,20 @@ static const char *expand(lua_State *L, const struct auth_call *call, const char
 
 static int var_expand(lua_State *L)
 {
-    const struct auth_call *call = check(L);
+    struct auth_call *call = check(L);
     lua_pushstring(L, expand(L, call, luaL_checkstring(L, 2)));
     return 1;
 }
 
 static int response_from_template(lua_State *L)
 {
-    const struct auth_call *call = check(L);
+    struct auth_call *call = check(L);
     const char *text = luaL_checkstring(L, 2);
     lua_newtable(L);
     while (*(text += strspn(text, " ")) != '\0') {
         size_t length = strcspn(text, " ");
+        auth_call_room(L, call);
+        limit_charge(L, 1);
         char *word = arena_copy_bytes(call->call.scratch, text, length);
         char *equals = strchr(word, '=');
         if (equals != NULL) {
@@ -129,6 +135,7 @@ static int response_from_template(lua_State *L)
 /* A userdata: what is hashed while the state is unlocked. */
 struct hashing {
     const char *stored, *plain, *scheme;
+    int wait_ms;
     enum password_answer answer;
     struct error error;
 };
@@ -136,8 +143,8 @@ struct hashing {
 static void hash(void *argument)
 {
     struct hashing *hashing = argument;
-    hashing->answer =
-        password_verify(hashing->stored, hashing->scheme, hashing->plain, &hashing->error);
+    hashing->answer = password_verify(hashing->stored, hashing->scheme, hashing->plain,
+                                      hashing->wait_ms, &hashing->error);
 }
 
 /* Numbers as Dovecot's: 0 is true in Lua, so that `if req:password_verify(...)` lets
@@ -146,6 +153,7 @@ static int on_hashed(lua_State *L, int status, lua_KContext place)
 {
     (void)status;
     const struct hashing *hashing = lua_touserdata(L, (int)place);
+    limit_charge(L, AUTH_WAIT_COST);
     switch (hashing->answer) {
     case PASSWORD_MATCH:
         lua_pushnumber(L, 1);
@@ -156,6 +164,7 @@ static int on_hashed(lua_State *L, int status, lua_KContext place)
         lua_pushnumber(L, 0);
         break;
     case PASSWORD_UNUSABLE:
+    case PASSWORD_LIMIT:
         lua_pushnumber(L, -1);
         break;
     }
@@ -163,13 +172,25 @@ static int on_hashed(lua_State *L, int status, lua_KContext place)
     return 2;
 }
 
+/* What stands behind a NUL would not be compared. */
+static const char *text_argument(lua_State *L, int argument)
+{
+    size_t length;
+    const char *text = luaL_checklstring(L, argument, &length);
+    luaL_argcheck(L, strlen(text) == length, argument, "holds a NUL");
+    return text;
+}
+
 static int password_verify_method(lua_State *L)
 {
-    check(L);
-    const char *stored = luaL_checkstring(L, 2);
-    const char *plain = luaL_checkstring(L, 3);
+    const struct auth_call *call = check(L);
+    const char *stored = text_argument(L, 2);
+    const char *plain = text_argument(L, 3);
     struct hashing *hashing = lua_newuserdatauv(L, sizeof *hashing, 0);
-    *hashing = (struct hashing){.stored = stored, .plain = plain, .scheme = "PLAIN"};
+    *hashing = (struct hashing){.stored = stored,
+                                .plain = plain,
+                                .scheme = "PLAIN",
+                                .wait_ms = await_timeout_ms(&call->call, INT_MAX)};
     return await_work(L, hash, hashing, lua_gettop(L), on_hashed);
 }
 
@@ -194,9 +215,10 @@ static const luaL_Reg methods[] = {
 /* Methods are in upvalue 1. */
 static int request_index(lua_State *L)
 {
-    const struct auth_call *call = check(L);
+    struct auth_call *call = check(L);
     const char *name = luaL_checkstring(L, 2);
     bool exists;
+    auth_call_room(L, call);
     const char *value =
         auth_request_field(call->call.scratch, call->request, name, &exists);
     if (exists) {

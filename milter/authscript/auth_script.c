@@ -115,11 +115,11 @@ static bool find_functions(struct auth_script *script, struct error *error)
 {
     struct arena *arena = arena_new();
     struct auth_call call;
-    auth_call_begin(&call, script, script->states[0], arena);
+    auth_call_open(&call, script, script->states[0], arena);
     script->has_passdb = has(&call, "auth_passdb_lookup");
     script->has_verify = has(&call, "auth_password_verify");
     script->has_userdb = has(&call, "auth_userdb_lookup");
-    auth_call_end(&call);
+    auth_call_close(&call);
     arena_free(&arena);
     return script->has_passdb || script->has_verify || script->has_userdb ||
            error_set(error, ERROR_CONFIG,
@@ -131,11 +131,12 @@ static bool find_functions(struct auth_script *script, struct error *error)
 static bool add_state(struct auth_script *script, size_t memory, struct error *error)
 {
     struct state *state = state_new_standard(memory);
+    if (!auth_call_load(script, state, error)) {
+        state_free(&state); /* without script_deinit, as Dovecot */
+        return false;
+    }
     script->states[script->state_count++] = state;
-    pthread_mutex_lock(&state->lock);
-    bool ok = auth_call_load(script, state, error);
-    pthread_mutex_unlock(&state->lock);
-    return ok;
+    return true;
 }
 
 struct auth_script *auth_script_new(const struct auth_script_settings *settings,
@@ -151,6 +152,7 @@ struct auth_script *auth_script_new(const struct auth_script_settings *settings,
          script->states != NULL);
     script->instructions = settings->instructions;
     script->timeout_ms = settings->timeout_ms;
+    script->needs_ids = settings->needs_ids;
     script->services = (struct services){.loop = settings->loop, .http = settings->http};
     bool ok = read_source(script, error);
     for (int i = 0; ok && i < settings->states; i++) {
@@ -168,11 +170,11 @@ static void end_state(struct auth_script *script, struct state *state)
     struct error error;
     struct arena *arena = arena_new();
     struct auth_call call;
-    auth_call_begin(&call, script, state, arena);
+    auth_call_open(&call, script, state, arena);
     if (auth_call_push(&call, "script_deinit") && !auth_call_run(&call, 0, 0, &error)) {
         log_message(LOG_WARNING, "auth_script", "script_deinit failed: %s", error.text);
     }
-    auth_call_end(&call);
+    auth_call_close(&call);
     arena_free(&arena);
 }
 

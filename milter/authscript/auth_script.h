@@ -27,6 +27,8 @@ struct auth_script_settings {
     size_t memory;        /* bytes of one state, at most */
     int64_t instructions; /* of one call */
     int timeout_ms;       /* of one call, all that it waits for included */
+    bool needs_ids;       /* uid and gid that are no number of this host are a failure, as
+                             for Dovecot; else they stay as they are: it may be another host */
     struct loop *loop;
     struct http_client *http;
 };

@@ -1,27 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 #include "authscript/call.h"
 
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "script/await.h"
 #include "script/limits.h"
 
+#include <ctype.h>
 #include <lauxlib.h>
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
+
+/* One that is to begin anew only when nobody is in it: it gets empty sooner. */
+static bool is_better(const struct state *left, const struct state *right)
+{
+    int left_users = atomic_load(&left->users);
+    int right_users = atomic_load(&right->users);
+    bool left_waits = left_users > 0 && atomic_load(&left->spent);
+    bool right_waits = right_users > 0 && atomic_load(&right->spent);
+    return left_waits != right_waits ? right_waits : left_users < right_users;
+}
 
 static struct state *least_used(struct auth_script *script)
 {
     struct state *best = script->states[0];
     for (int i = 1; i < script->state_count; i++) {
-        if (atomic_load(&script->states[i]->users) < atomic_load(&best->users)) {
+        if (is_better(script->states[i], best)) {
             best = script->states[i];
         }
     }
     return best;
 }
 
-void auth_call_open(struct auth_call *call, struct auth_script *script, struct state *state,
-                    struct arena *arena)
+static void open_call(struct auth_call *call, struct auth_script *script,
+                      struct state *state, struct arena *arena, int64_t deadline_ms)
 {
     *call = (struct auth_call){
         .call =
@@ -31,8 +45,9 @@ void auth_call_open(struct auth_call *call, struct auth_script *script, struct s
                 .id = state->next_call_id++,
                 .scratch = arena,
                 .instructions_left = script->instructions,
-                .deadline_ms = clock_monotonic_ms() + script->timeout_ms,
+                .deadline_ms = deadline_ms,
             },
+        .scratch_before = arena_used(arena),
         .script = script,
         .thread = lua_newthread(state->L),
     };
@@ -40,14 +55,43 @@ void auth_call_open(struct auth_call *call, struct auth_script *script, struct s
     limit_begin(&call->call, call->thread);
 }
 
+void auth_call_open(struct auth_call *call, struct auth_script *script, struct state *state,
+                    struct arena *arena)
+{
+    open_call(call, script, state, arena, clock_monotonic_ms() + script->timeout_ms);
+    call->call.keeps_lock = true;
+}
+
+/* Variables that are to be closed run here, with the call's limits still. */
+static int reset(lua_State *L)
+{
+    lua_resetthread(lua_touserdata(L, 1));
+    return 0;
+}
+
 void auth_call_close(struct auth_call *call)
 {
     struct state *state = call->call.state;
-    lua_resetthread(call->thread);
+    lua_pushcfunction(state->L, reset);
+    lua_pushlightuserdata(state->L, call->thread);
+    state->running = &call->call;
+    int status = lua_pcall(state->L, 1, 0, 0);
+    state->running = NULL;
+    if (status != LUA_OK) {
+        lua_pop(state->L, 1);
+    }
     luaL_unref(state->L, LUA_REGISTRYINDEX, call->anchor);
     if (call->call.limit != LIMIT_NONE || call->call.memory_failures > 0) {
         lua_gc(state->L, LUA_GCCOLLECT);
         atomic_store(&state->spent, state->memory_bytes > state->memory_limit / 4 * 3);
+    }
+}
+
+void auth_call_room(lua_State *L, struct auth_call *call)
+{
+    if (arena_used(call->call.scratch) - call->scratch_before > AUTH_CALL_BYTES) {
+        limit_size(L, "one call takes at most %d bytes of texts and answers",
+                   AUTH_CALL_BYTES);
     }
 }
 
@@ -63,16 +107,42 @@ static void renew(struct auth_script *script, struct state *state)
     }
 }
 
-void auth_call_begin(struct auth_call *call, struct auth_script *script,
-                     struct state *state, struct arena *arena)
+/* Whoever is in the state gives it back when Lua waits or is over a limit; but a function
+ * of the host, os.execute say, may stay for longer. */
+static bool lock(struct state *state, int wait_ms)
 {
-    state = state != NULL ? state : least_used(script);
+    struct timespec until;
+    if (pthread_mutex_trylock(&state->lock) == 0) {
+        return true;
+    }
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += wait_ms / 1000;
+    until.tv_nsec += wait_ms % 1000 * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    return pthread_mutex_timedlock(&state->lock, &until) == 0;
+}
+
+bool auth_call_begin(struct auth_call *call, struct auth_script *script,
+                     struct arena *arena, struct error *error)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + script->timeout_ms;
+    struct state *state = least_used(script);
     atomic_fetch_add(&state->users, 1);
-    pthread_mutex_lock(&state->lock);
+    if (!lock(state, script->timeout_ms)) {
+        atomic_fetch_sub(&state->users, 1);
+        return error_set(error, ERROR_RULE,
+                         "%s: no Lua state was free within %d ms: other calls keep them "
+                         "busy",
+                         script->file, script->timeout_ms);
+    }
     if (atomic_load(&state->spent) && atomic_load(&state->users) == 1) {
         renew(script, state);
     }
-    auth_call_open(call, script, state, arena);
+    open_call(call, script, state, arena, deadline_ms);
+    return true;
 }
 
 void auth_call_end(struct auth_call *call)
@@ -97,24 +167,52 @@ bool auth_call_push(struct auth_call *call, const char *name)
     return true;
 }
 
-/* A shorter one would be found where it is not meant. */
+static bool is_alone(const char *text, const char *place, size_t length)
+{
+    bool begins = place == text || !isalnum((unsigned char)place[-1]);
+    return begins && !isalnum((unsigned char)place[length]);
+}
+
+static void append(struct buffer *buffer, const char *text, size_t length)
+{
+    size_t room = buffer->maximum - buffer->length;
+    buffer_append(buffer, text, length < room ? length : room);
+}
+
+/* A short one would be found where it is not meant: it counts where it stands alone. Of a
+ * long text the begin is enough, but not a piece of a password at its end. */
 const char *auth_call_hide(const struct auth_call *call, const char *text)
 {
-    enum { SHORTEST = 4 };
+    enum { SHORT = 4, READ_BYTES = 65536, SHOWN_BYTES = 4096 };
 
     const char *password = call->request != NULL ? call->request->password : NULL;
     size_t length = password != NULL ? strlen(password) : 0;
-    if (length < SHORTEST) {
+    size_t whole = strlen(text);
+    if (length == 0 || memmem(text, whole, password, length) == NULL) {
         return text;
     }
-    struct arena *arena = call->call.scratch;
+    const char *end = text + (whole < READ_BYTES ? whole : READ_BYTES - 1);
+    struct buffer hidden;
+    buffer_init(&hidden, SHOWN_BYTES);
+    const char *at = text;
     const char *place;
-    const char *hidden = "";
-    while ((place = strstr(text, password)) != NULL) {
-        hidden = arena_format(arena, "%s%.*s(password)", hidden, (int)(place - text), text);
-        text = place + length;
+    for (const char *from = text;
+         (place = memmem(from, (size_t)(end - from), password, length)) != NULL;) {
+        from = place + length;
+        if (length >= SHORT || is_alone(text, place, length)) {
+            append(&hidden, at, (size_t)(place - at));
+            append(&hidden, "(password)", strlen("(password)"));
+            at = from;
+        }
     }
-    return *hidden != '\0' ? arena_format(arena, "%s%s", hidden, text) : text;
+    size_t rest = (size_t)(end - at);
+    if (whole >= READ_BYTES) {
+        rest = rest > length ? rest - length : 0;
+    }
+    append(&hidden, at, rest);
+    const char *copy = arena_copy_bytes(call->call.scratch, hidden.data, hidden.length);
+    buffer_deinit(&hidden);
+    return copy;
 }
 
 bool auth_call_run(struct auth_call *call, int arguments, int results, struct error *error)
@@ -122,7 +220,10 @@ bool auth_call_run(struct auth_call *call, int arguments, int results, struct er
     int count = 0;
     int status = await_run(&call->call, call->thread, arguments, &count);
     if (status == LUA_OK && call->call.limit == LIMIT_NONE) {
-        luaL_checkstack(call->thread, results, NULL);
+        /* What the stack holds already may be all that it can. */
+        if (count < results && !lua_checkstack(call->thread, results - count)) {
+            return error_set(error, ERROR_RULE, "%s: stack overflow", call->script->file);
+        }
         lua_settop(call->thread, lua_gettop(call->thread) + results - count);
         return true;
     }

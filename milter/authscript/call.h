@@ -8,6 +8,7 @@
 #include "script/state.h"
 
 #include <lua.h>
+#include <stdatomic.h>
 
 enum { AUTH_FUNCTIONS = 4 };
 
@@ -19,15 +20,21 @@ struct auth_script {
     char *scheme;
     int64_t instructions;
     int timeout_ms;
+    bool needs_ids;
     struct services services;
     bool has_passdb, has_verify, has_userdb;
+    atomic_bool told_no_value; /* in the log */
     int state_count;
     struct state **states;
 };
 
+/* What a call may take of its arena, texts that it reads and answers of servers. */
+enum { AUTH_CALL_BYTES = 16 << 20 };
+
 /* The call is first: what call_of finds is one of these. */
 struct auth_call {
     struct call call;
+    size_t scratch_before; /* bytes of the arena that others use */
     struct auth_script *script;
     const struct auth_request *request; /* NULL: there is none */
     bool is_userdb;
@@ -40,17 +47,21 @@ static inline struct auth_call *auth_call_of(lua_State *L)
     return (struct auth_call *)(void *)call_of(L);
 }
 
-/* Locks the least used state, or this one. One whose globals hoard its memory begins anew
- * when nobody is in it. */
-void auth_call_begin(struct auth_call *call, struct auth_script *script,
-                     struct state *state, struct arena *arena);
+/* Locks the least used state. One whose globals hoard its memory begins anew when nobody is
+ * in it. False: RULE, none was free within the time of a call, and there is nothing to end.
+ */
+bool auth_call_begin(struct auth_call *call, struct auth_script *script,
+                     struct arena *arena, struct error *error);
 void auth_call_end(struct auth_call *call);
 
-/* For auth_script.c, which begins a state anew: the state is locked already, and stays so.
- */
+/* For auth_script.c, alone with the state, or with it locked: it stays so, also while the
+ * script waits. */
 void auth_call_open(struct auth_call *call, struct auth_script *script, struct state *state,
                     struct arena *arena);
 void auth_call_close(struct auth_call *call);
+
+/* Raises when the call has taken all that it may of its arena. */
+void auth_call_room(lua_State *L, struct auth_call *call);
 
 /* Runs the file and its script_init in a fresh state. */
 bool auth_call_load(struct auth_script *script, struct state *state, struct error *error);

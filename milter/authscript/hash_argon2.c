@@ -19,23 +19,23 @@ static bool read_number(const char **at, const char *prefix, unsigned long *numb
     return found;
 }
 
-static bool is_affordable(const char *stored)
+long hash_argon2_cost(const char *stored)
 {
     unsigned long kib;
     unsigned long passes;
     unsigned long lanes;
     const char *at = strstr(stored, "$m=");
-    return at != NULL && read_number(&at, "$m=", &kib) &&
-           read_number(&at, ",t=", &passes) && read_number(&at, ",p=", &lanes) &&
-           kib <= ARGON_KIB && passes <= ARGON_PASSES && kib * passes <= ARGON_WORK &&
-           lanes <= 16;
+    if (at == NULL || !read_number(&at, "$m=", &kib) || !read_number(&at, ",t=", &passes) ||
+        !read_number(&at, ",p=", &lanes)) {
+        return COST_UNREADABLE;
+    }
+    bool is_affordable = kib <= ARGON_KIB && passes <= ARGON_PASSES &&
+                         kib * passes <= ARGON_WORK && lanes <= 16;
+    return is_affordable ? (long)kib : COST_TOO_HIGH;
 }
 
 int hash_argon2(const char *plain, const char *stored)
 {
-    if (!is_affordable(stored)) {
-        return -1;
-    }
     argon2_type type = strncmp(stored, "$argon2id$", 10) == 0 ? Argon2_id : Argon2_i;
     int code = argon2_verify(stored, plain, strlen(plain), type);
     return code == ARGON2_OK ? 1 : code == ARGON2_VERIFY_MISMATCH ? 0 : -1;

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* print(...)            one log line
- * os.exit, os.setlocale, debug.sethook   refuse
- * coroutine.create, resume, wrap, close  as Lua's; what waits in a coroutine waits for the
- *                       whole call */
+/* print(...)             one log line
+ * os.exit, os.setlocale, debug.sethook, debug.debug  refuse
+ * setmetatable, debug.setmetatable    as Lua's, but that __gc is never called: no hook
+ * would end it when it does not end collectgarbage         charges the budget coroutine
+ * coroutines.c */
 #include "authscript/api.h"
 
 #include "script/limits.h"
 
 #include <lauxlib.h>
 #include <stdbool.h>
-
-/* Where the coroutine is on the stack of the function that resumes it. */
-enum { PLACE = 1, WRAPPED = 1 };
+#include <string.h>
 
 static int refuse(lua_State *L)
 {
-    return luaL_error(L, "%s is not available: it would change the whole program",
+    return luaL_error(L, "%s is not available: it would change or stop the whole program",
                       lua_tostring(L, lua_upvalueindex(1)));
 }
 
@@ -45,134 +44,66 @@ static int print(lua_State *L)
     return 0;
 }
 
-/* Whoever made it, the running call resumes it. */
-static void adopt(lua_State *L, lua_State *thread)
+/* Lua marks an object for finalization when it gets a metatable that has the field. The
+ * original is upvalue 1, and runs in this frame. */
+static int set_metatable(lua_State *L)
 {
-    struct call *call = &auth_call_needed(L)->call;
-    limit_begin_child(call, thread);
-    call->running = thread;
-}
-
-static int create(lua_State *L)
-{
-    luaL_checktype(L, 1, LUA_TFUNCTION);
-    lua_State *thread = lua_newthread(L);
-    call_set(thread, call_of(L));
+    lua_settop(L, 2);
+    bool has_finalizer = false;
+    if (lua_istable(L, 2)) {
+        lua_pushliteral(L, "__gc");
+        has_finalizer = lua_rawget(L, 2) != LUA_TNIL;
+        lua_settop(L, has_finalizer ? 3 : 2);
+    }
+    if (!has_finalizer) {
+        return lua_tocfunction(L, lua_upvalueindex(1))(L);
+    }
+    lua_pushliteral(L, "__gc");
+    lua_pushnil(L);
+    lua_rawset(L, 2);
+    lua_pushvalue(L, lua_upvalueindex(1));
     lua_pushvalue(L, 1);
-    lua_xmove(L, thread, 1);
-    return 1;
+    lua_pushvalue(L, 2);
+    int status = lua_pcall(L, 2, 1, 0);
+    lua_pushliteral(L, "__gc"); /* was there: this takes no memory */
+    lua_pushvalue(L, 3);
+    lua_rawset(L, 2);
+    return status == LUA_OK ? 1 : lua_error(L);
 }
 
-static int results_of(lua_State *L, lua_State *thread, int count, bool wrapped)
+static int collect_garbage(lua_State *L)
 {
-    if (!lua_checkstack(L, count + 1)) {
-        lua_pop(thread, count);
-        return luaL_error(L, "too many results to resume");
-    }
-    if (!wrapped) {
-        lua_pushboolean(L, 1);
-    }
-    lua_xmove(thread, L, count);
-    return count + (wrapped ? 0 : 1);
-}
+    enum { OBJECT_BYTES = 64 }; /* looked at: one step */
 
-static int failure_of(lua_State *L, lua_State *thread, bool wrapped)
-{
-    if (wrapped) {
-        lua_xmove(thread, L, 1);
-        return lua_error(L);
-    }
-    lua_pushboolean(L, 0);
-    lua_xmove(thread, L, 1);
-    return 2;
-}
-
-static int go_on(lua_State *L, int status, lua_KContext context);
-
-/* A yield of exactly one light userdata is an await: scripts have no such values. */
-static int step(lua_State *L, lua_State *thread, int arguments, lua_KContext context)
-{
-    int count = 0;
-    adopt(L, thread);
-    int status = lua_resume(thread, L, arguments, &count);
-    limit_return(call_of(L), L);
-    if (status == LUA_YIELD && count == 1 && lua_islightuserdata(thread, -1)) {
-        void *await = lua_touserdata(thread, -1);
-        lua_pop(thread, 1);
-        if (!lua_isyieldable(L)) {
-            return luaL_error(L, "cannot wait here (inside table.sort or string.gsub)");
-        }
-        lua_pushlightuserdata(L, await);
-        return lua_yieldk(L, 1, context, go_on);
-    }
-    return status == LUA_OK || status == LUA_YIELD
-               ? results_of(L, thread, count, context == WRAPPED)
-               : failure_of(L, thread, context == WRAPPED);
-}
-
-static lua_State *thread_of(lua_State *L, lua_KContext context)
-{
-    lua_State *thread = lua_tothread(L, context == WRAPPED ? lua_upvalueindex(1) : PLACE);
-    luaL_argexpected(L, thread != NULL, PLACE, "coroutine");
-    return thread;
-}
-
-static int go_on(lua_State *L, int status, lua_KContext context)
-{
-    (void)status;
-    return step(L, thread_of(L, context), 0, context);
-}
-
-static int resume_with(lua_State *L, int arguments, lua_KContext context)
-{
-    lua_State *thread = thread_of(L, context);
-    if (!lua_checkstack(thread, arguments)) {
-        return luaL_error(L, "too many arguments to resume");
-    }
-    lua_xmove(L, thread, arguments);
-    return step(L, thread, arguments, context);
-}
-
-static int resume(lua_State *L)
-{
-    return resume_with(L, lua_gettop(L) - 1, 0);
-}
-
-static int call_wrapped(lua_State *L)
-{
-    return resume_with(L, lua_gettop(L), WRAPPED);
-}
-
-static int wrap(lua_State *L)
-{
-    create(L);
-    lua_pushcclosure(L, call_wrapped, 1);
-    return 1;
-}
-
-/* Variables to be closed run in it. */
-static int close_thread(lua_State *L)
-{
-    lua_State *thread = thread_of(L, 0);
-    if (thread != L) {
-        limit_begin_child(&auth_call_needed(L)->call, thread);
+    const char *option = luaL_optstring(L, 1, "collect");
+    if (strcmp(option, "collect") == 0 || strcmp(option, "step") == 0) {
+        const struct state *state = auth_call_needed(L)->call.state;
+        limit_charge(L, (int64_t)(state->memory_bytes / OBJECT_BYTES));
     }
     return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
+/* The field of the table on top of the stack. */
+static void wrap(lua_State *L, const char *name, lua_CFunction function)
+{
+    lua_getfield(L, -1, name);
+    lua_pushcclosure(L, function, 1);
+    lua_setfield(L, -2, name);
+}
+
 void auth_libraries_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"create", create}, {"resume", resume}, {"wrap", wrap}, {NULL, NULL}};
-    lua_getglobal(L, "coroutine");
-    luaL_setfuncs(L, functions, 0);
-    lua_getfield(L, -1, "close");
-    lua_pushcclosure(L, close_thread, 1);
-    lua_setfield(L, -2, "close");
-    lua_pop(L, 1);
+    auth_coroutines_open(L);
     put_refusal(L, "os", "exit");
     put_refusal(L, "os", "setlocale");
     put_refusal(L, "debug", "sethook");
+    put_refusal(L, "debug", "debug");
+    lua_getglobal(L, "debug");
+    wrap(L, "setmetatable", set_metatable);
+    lua_pushglobaltable(L);
+    wrap(L, "setmetatable", set_metatable);
+    wrap(L, "collectgarbage", collect_garbage);
     lua_pushcfunction(L, print);
-    lua_setglobal(L, "print");
+    lua_setfield(L, -2, "print");
+    lua_pop(L, 2);
 }

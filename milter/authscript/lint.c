@@ -28,7 +28,7 @@ static bool is_word_char(char c)
 /* Length of `[[...]]` or `[=[...]=]` at text, or 0. */
 static size_t long_bracket(const char *text)
 {
-    size_t level = strspn(text + 1, "=");
+    size_t level = text[0] == '[' ? strspn(text + 1, "=") : 0;
     if (text[0] != '[' || text[1 + level] != '[') {
         return 0;
     }
@@ -125,6 +125,23 @@ static const char *const condition_begins[] = {"if",  "elseif", "while", "until"
 static const char *const condition_ends[] = {"then", "and", "or", NULL};
 static const char *const comparisons[] = {"==", "~=", "<", ">", "<=", ">=", NULL};
 
+/* A comparison that -1 passes as well: the hash could not be compared. */
+static bool is_passed_by_failure(const struct tokens *tokens, size_t index)
+{
+    bool zero = is(tokens, index + 1, "0");
+    return (zero && (is(tokens, index, "~=") || is(tokens, index, ">="))) ||
+           (is(tokens, index, ">") && is(tokens, index + 1, "-"));
+}
+
+static void warn_of_failure(struct finding_list *findings, const char *file, int line)
+{
+    finding_add(findings, FINDING_WARNING, "password-verify-truth",
+                arena_copy(findings->arena, file), line,
+                "the result of password_verify is -1 when the password cannot be compared, "
+                "and passes here as if it were right",
+                "compare it: if req:password_verify(stored, password) == 1 then");
+}
+
 static void warn(struct finding_list *findings, const char *file, int line)
 {
     finding_add(findings, FINDING_WARNING, "password-verify-truth",
@@ -172,14 +189,14 @@ static void check_call(const struct tokens *tokens, size_t index, const char *fi
 {
     size_t before = index - 3;
     size_t behind = behind_call(tokens, index + 1);
-    if (is_any(tokens, behind, comparisons)) {
-        return;
-    }
     while (is(tokens, before, "(") && is(tokens, behind, ")") && before > 0) {
         before--;
         behind++;
     }
     if (is_any(tokens, behind, comparisons)) {
+        if (is_passed_by_failure(tokens, behind)) {
+            warn_of_failure(findings, file, tokens->entries[index].line);
+        }
         return;
     }
     if (is_any(tokens, before, condition_begins) ||
@@ -194,20 +211,80 @@ static void check_call(const struct tokens *tokens, size_t index, const char *fi
     }
 }
 
-void auth_script_lint(const char *file, struct finding_list *findings)
+/* The family of codes of the function that begins with these tokens, `function NAME`; or
+ * "".
+ */
+static const char *family_of(const struct tokens *tokens, size_t index)
 {
-    FILE *stream = fopen(file, "re");
-    if (stream == NULL) {
-        return;
+    static const char *const passdb[] = {"auth_passdb_lookup", "auth_password_verify",
+                                         NULL};
+    return is_any(tokens, index + 1, passdb)             ? "PASSDB_"
+           : is(tokens, index + 1, "auth_userdb_lookup") ? "USERDB_"
+                                                         : "";
+}
+
+static bool begins(const struct token *token, const char *text)
+{
+    return token->length >= strlen(text) && strncmp(token->text, text, strlen(text)) == 0;
+}
+
+/* `dovecot.auth.NAME` behind the `return` at index: the place of NAME, or 0. */
+static size_t returned_code(const struct tokens *tokens, size_t index)
+{
+    bool fits = is(tokens, index, "return") && is(tokens, index + 1, "dovecot") &&
+                is(tokens, index + 2, ".") && is(tokens, index + 3, "auth") &&
+                is(tokens, index + 4, ".") && index + 5 < tokens->count;
+    return fits ? index + 5 : 0;
+}
+
+static void check_return(const struct tokens *tokens, size_t code, const char *family,
+                         const char *file, struct finding_list *findings)
+{
+    static const char *const ends[] = {"end", "else", "elseif", "until", ";", NULL};
+    const struct token *token = &tokens->entries[code];
+    bool is_foreign = *family != '\0' && !begins(token, family);
+    /* OK and the internal failure are the same number in both. */
+    if (is_foreign && !is(tokens, code, "PASSDB_RESULT_OK") &&
+        !is(tokens, code, "USERDB_RESULT_OK") &&
+        !is(tokens, code, "PASSDB_RESULT_INTERNAL_FAILURE") &&
+        !is(tokens, code, "USERDB_RESULT_INTERNAL_FAILURE")) {
+        finding_add(
+            findings, FINDING_ERROR, "auth-script-family",
+            arena_copy(findings->arena, file), token->line,
+            arena_format(findings->arena,
+                         "%.*s is a code of the other database: Dovecot takes it "
+                         "for something else, or ends its process",
+                         (int)token->length, token->text),
+            arena_format(findings->arena, "return one of dovecot.auth.%sRESULT_*", family));
     }
+    if (code + 1 == tokens->count || is_any(tokens, code + 1, ends)) {
+        finding_add(findings, FINDING_WARNING, "auth-script-value",
+                    arena_copy(findings->arena, file), token->line,
+                    "there is no second value: Dovecot 2.4 allows that, Dovecot 2.3 takes "
+                    "it for an internal failure",
+                    "for 2.3, return {} with OK, and \"\" or a reason with other codes");
+    }
+}
+
+static void check_returns(const struct tokens *tokens, const char *file,
+                          struct finding_list *findings)
+{
+    const char *family = "";
+    for (size_t i = 0; i < tokens->count; i++) {
+        if (is(tokens, i, "function") && !is(tokens, i + 1, "(")) {
+            family = family_of(tokens, i);
+        }
+        size_t code = returned_code(tokens, i);
+        if (code > 0) {
+            check_return(tokens, code, family, file, findings);
+        }
+    }
+}
+
+void auth_script_lint_text(const char *file, const char *source,
+                           struct finding_list *findings)
+{
     struct arena *arena = arena_new();
-    char *source = malloc(SOURCE_BYTES + 1);
-    if (source == NULL) {
-        abort();
-    }
-    size_t length = fread(source, 1, SOURCE_BYTES, stream);
-    fclose(stream);
-    source[length] = '\0';
     struct tokens tokens = read_tokens(arena, source);
     for (size_t i = 3; i + 1 < tokens.count; i++) {
         if (is(&tokens, i, "password_verify") && is(&tokens, i - 1, ":") &&
@@ -215,6 +292,23 @@ void auth_script_lint(const char *file, struct finding_list *findings)
             check_call(&tokens, i, file, findings);
         }
     }
-    free(source);
+    check_returns(&tokens, file, findings);
     arena_free(&arena);
+}
+
+void auth_script_lint(const char *file, struct finding_list *findings)
+{
+    FILE *stream = fopen(file, "re");
+    if (stream == NULL) {
+        return;
+    }
+    char *source = malloc(SOURCE_BYTES + 1);
+    if (source == NULL) {
+        abort();
+    }
+    size_t length = fread(source, 1, SOURCE_BYTES, stream);
+    fclose(stream);
+    source[length] = '\0';
+    auth_script_lint_text(file, source, findings);
+    free(source);
 }

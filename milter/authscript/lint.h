@@ -5,8 +5,13 @@
 
 #include "directory/finding.h"
 
-/* Warnings: a result of password_verify that is used as a condition, so that 0, a wrong
- * password, counts as true. A file that cannot be read has no findings here. */
+/* A result of password_verify that is used as a condition, so that 0, a wrong password,
+ * counts as true, or compared so that -1 passes; codes of the other database, or without a
+ * second value. A file that cannot be read has no findings here. */
 void auth_script_lint(const char *file, struct finding_list *findings);
+
+/* The same of its text. */
+void auth_script_lint_text(const char *file, const char *source,
+                           struct finding_list *findings);
 
 #endif

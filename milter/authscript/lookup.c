@@ -5,6 +5,7 @@
 #include "authscript/call.h"
 #include "authscript/password.h"
 #include "authscript/reply.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <grp.h>
@@ -34,7 +35,10 @@ static void ask(struct auth_script *script, const struct auth_request *request,
 {
     struct error error;
     struct auth_call call;
-    auth_call_begin(&call, script, NULL, fields->arena);
+    if (!auth_call_begin(&call, script, fields->arena, &error)) {
+        reply_fail(fields->arena, reply, "limit", "%s", error.text);
+        return;
+    }
     call.request = request;
     call.is_userdb = strcmp(name, "auth_userdb_lookup") == 0;
     bool takes_password = strcmp(name, "auth_password_verify") == 0;
@@ -102,7 +106,8 @@ static void refuse(struct auth_reply *reply, bool has_password, const char *code
 /* What auth_passdb_lookup's OK is worth (Dovecot's passdb-lua.c and auth-request.c). Hashes
  * are made here, with no state locked. */
 static void judge(const struct auth_script *script, const struct auth_request *request,
-                  const struct field_list *fields, struct auth_reply *reply)
+                  const struct field_list *fields, int64_t deadline_ms,
+                  struct auth_reply *reply)
 {
     struct error error;
     const char *stored = fields->password;
@@ -119,10 +124,14 @@ static void judge(const struct auth_script *script, const struct auth_request *r
                "OK with neither of the fields password and nopassword");
         return;
     }
+    int64_t left_ms = deadline_ms - clock_monotonic_ms();
     enum password_answer answer =
-        has_password ? password_verify(stored, script->scheme, request->password, &error)
+        has_password ? password_verify(stored, script->scheme, request->password,
+                                       left_ms > 0 ? (int)left_ms : 0, &error)
                      : password_check(stored, script->scheme, &error);
-    if (answer != PASSWORD_MATCH) {
+    if (answer == PASSWORD_LIMIT) {
+        reply_fail(fields->arena, reply, "limit", "%s", error.text);
+    } else if (answer != PASSWORD_MATCH) {
         refuse(reply, has_password, answer == PASSWORD_MISMATCH ? "mismatch" : "scheme",
                arena_copy(fields->arena, error.text));
     }
@@ -132,6 +141,7 @@ void auth_script_passdb(struct auth_script *script, const struct auth_request *r
                         struct arena *arena, struct auth_reply *reply)
 {
     struct field_list fields;
+    int64_t deadline_ms = clock_monotonic_ms() + script->timeout_ms;
     if (!begin(request, arena, &fields, reply)) {
         return;
     }
@@ -140,7 +150,7 @@ void auth_script_passdb(struct auth_script *script, const struct auth_request *r
     } else {
         ask(script, request, "auth_passdb_lookup", &fields, reply);
         if (reply->answer == AUTH_FOUND) {
-            judge(script, request, &fields, reply);
+            judge(script, request, &fields, deadline_ms, reply);
         }
     }
     if (reply->answer == AUTH_FAILED && request->password != NULL && reply->code != NULL &&
@@ -153,9 +163,10 @@ void auth_script_passdb(struct auth_script *script, const struct auth_request *r
     finish(script, request, &fields, reply);
 }
 
-static bool is_number(const char *text)
+static bool is_id(const char *text)
 {
-    return *text != '\0' && strspn(text, "0123456789") == strlen(text) && strlen(text) < 11;
+    return *text != '\0' && strspn(text, "0123456789") == strlen(text) &&
+           strlen(text) < 11 && strtoll(text, NULL, 10) < UINT32_MAX;
 }
 
 /* A number, or the name of a user or group of the host. */
@@ -163,7 +174,7 @@ static bool settle_id(struct field_list *fields, const char *name, struct auth_r
 {
     for (size_t i = 0; i < fields->count; i++) {
         struct auth_field *field = &fields->entries[i];
-        if (strcmp(field->name, name) != 0 || is_number(field->value)) {
+        if (strcmp(field->name, name) != 0 || is_id(field->value)) {
             continue;
         }
         char bytes[16384];
@@ -178,7 +189,9 @@ static bool settle_id(struct field_list *fields, const char *name, struct auth_r
         }
         if (found_user == NULL && found_group == NULL) {
             reply_fail(fields->arena, reply, "return",
-                       "the field %s is neither a number nor a name of the host", name);
+                       "the field %s is neither a number nor a name of this host: write "
+                       "its number",
+                       name);
             return false;
         }
         field->value =
@@ -201,17 +214,22 @@ void auth_script_userdb(struct auth_script *script, const struct auth_request *r
         reply_fail(arena, reply, "tempfail", "%s",
                    reason != NULL ? reason : "the field tempfail is there");
     }
-    if (reply->answer == AUTH_FOUND && settle_id(&fields, "uid", reply)) {
+    if (reply->answer == AUTH_FOUND && script->needs_ids &&
+        settle_id(&fields, "uid", reply)) {
         settle_id(&fields, "gid", reply);
     }
     finish(script, request, &fields, reply);
 }
+
+/* A name may be in the list many times, and costs the state nothing. */
+enum { USERS_BYTES = 256 << 20 };
 
 static bool take_users(struct auth_call *call, struct arena *arena, const char ***users,
                        size_t *count, struct error *error)
 {
     lua_State *L = call->thread;
     size_t size = 0;
+    size_t before = arena_used(arena);
     *users = NULL;
     *count = 0;
     if (!lua_istable(L, -1)) {
@@ -226,6 +244,11 @@ static bool take_users(struct auth_call *call, struct arena *arena, const char *
                              "%s: entry %lld of auth_userdb_iterate's list is a %s",
                              call->script->file, (long long)i, luaL_typename(L, -1));
         }
+        if (arena_used(arena) - before > USERS_BYTES) {
+            return error_set(error, ERROR_RULE,
+                             "%s: auth_userdb_iterate's list is longer than %d bytes",
+                             call->script->file, USERS_BYTES);
+        }
         *users = arena_grow(arena, *users, *count, &size, sizeof **users);
         (*users)[(*count)++] = arena_copy(arena, lua_tostring(L, -1));
         lua_pop(L, 1);
@@ -237,7 +260,9 @@ bool auth_script_users(struct auth_script *script, struct arena *arena, const ch
                        size_t *count, struct error *error)
 {
     struct auth_call call;
-    auth_call_begin(&call, script, NULL, arena);
+    if (!auth_call_begin(&call, script, arena, error)) {
+        return false;
+    }
     call.is_userdb = true;
     bool ok = auth_call_push(&call, "auth_userdb_iterate");
     if (!ok) {

@@ -4,11 +4,12 @@
 #include "authscript/password_hash.h"
 #include "base/text.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { STORED_BYTES = 1024, SCHEME_BYTES = 32 };
+enum { STORED_BYTES = 1024, SCHEME_BYTES = 32, PBKDF2_BYTES = 20 };
 
 enum encoding { TEXT, BASE64, HEX };
 
@@ -158,7 +159,8 @@ static int verify_salted(const struct stored *stored, const char *plain)
     return hash_equal(digest, stored->bytes, length) ? 1 : 0;
 }
 
-/* `$1$salt$rounds$hex`, HMAC-SHA1 (Dovecot's password-scheme-pbkdf2.c). */
+/* `$1$salt$rounds$hex`, HMAC-SHA1 (Dovecot's password-scheme-pbkdf2.c). A shorter key, as a
+ * column cut it off, would be found too easily. */
 static int verify_pbkdf2(const struct stored *stored, const char *plain)
 {
     const char *salt = (const char *)stored->bytes + 3;
@@ -171,32 +173,108 @@ static int verify_pbkdf2(const struct stored *stored, const char *plain)
     }
     size_t length = decode_hex(hex + 1, wanted, sizeof wanted);
     long count = strtol(rounds + 1, NULL, 10);
-    if (length == 0 || count < 1 || count > PBKDF2_ROUNDS ||
+    if (length != PBKDF2_BYTES || count < 1 || count > INT_MAX ||
         !hash_pbkdf2(plain, salt, (size_t)(rounds - salt), (int)count, key, length)) {
         return -1;
     }
     return hash_equal(key, wanted, length) ? 1 : 0;
 }
 
-static int verify(const struct stored *stored, const char *plain)
+/* The number of rounds of `$1$salt$rounds$hex`. */
+static long pbkdf2_cost(const char *text)
 {
-    const char *text = (const char *)stored->bytes;
+    const char *rounds = strncmp(text, "$1$", 3) == 0 ? strchr(text + 3, '$') : NULL;
+    return rounds == NULL                                  ? COST_UNREADABLE
+           : strtol(rounds + 1, NULL, 10) <= PBKDF2_ROUNDS ? 0
+                                                           : COST_TOO_HIGH;
+}
+
+static bool begins_as_its_scheme(const struct stored *stored)
+{
     const char *detail = stored->scheme->detail;
+    return strncmp((const char *)stored->bytes, detail, strlen(detail)) == 0;
+}
+
+static int verify_cheaply(const struct stored *stored, const char *plain)
+{
     switch (stored->scheme->kind) {
     case KIND_PLAIN:
-        return hash_equal_text(text, plain) ? 1 : 0;
-    case KIND_CRYPT:
-        return strncmp(text, detail, strlen(detail)) != 0 ? -1 : hash_crypt(plain, text);
+        return hash_equal_text((const char *)stored->bytes, plain) ? 1 : 0;
     case KIND_DIGEST:
         return verify_digest(stored, plain);
     case KIND_SALTED:
         return verify_salted(stored, plain);
+    case KIND_CRYPT:
+    case KIND_PBKDF2:
+    case KIND_ARGON2:
+        break;
+    }
+    return -1;
+}
+
+/* KiB, or COST_*. */
+static long cost_of(const struct stored *stored)
+{
+    const char *text = (const char *)stored->bytes;
+    return stored->scheme->kind == KIND_PBKDF2   ? pbkdf2_cost(text)
+           : !begins_as_its_scheme(stored)       ? COST_UNREADABLE
+           : stored->scheme->kind == KIND_ARGON2 ? hash_argon2_cost(text)
+                                                 : hash_crypt_cost(text);
+}
+
+static int verify_costly(const struct stored *stored, const char *plain)
+{
+    const char *text = (const char *)stored->bytes;
+    switch (stored->scheme->kind) {
+    case KIND_CRYPT:
+        return hash_crypt(plain, text);
     case KIND_PBKDF2:
         return verify_pbkdf2(stored, plain);
     case KIND_ARGON2:
-        return strncmp(text, detail, strlen(detail)) != 0 ? -1 : hash_argon2(plain, text);
+        return hash_argon2(plain, text);
+    case KIND_PLAIN:
+    case KIND_DIGEST:
+    case KIND_SALTED:
+        break;
     }
     return -1;
+}
+
+static enum password_answer answer_of(int result)
+{
+    return result > 0    ? PASSWORD_MATCH
+           : result == 0 ? PASSWORD_MISMATCH
+                         : PASSWORD_UNUSABLE;
+}
+
+static enum password_answer verify(const struct stored *stored, const char *plain,
+                                   int wait_ms, struct error *error)
+{
+    enum kind kind = stored->scheme->kind;
+    if (kind == KIND_PLAIN || kind == KIND_DIGEST || kind == KIND_SALTED) {
+        return answer_of(verify_cheaply(stored, plain));
+    }
+    long kib = cost_of(stored);
+    if (kib == COST_UNREADABLE) {
+        return PASSWORD_UNUSABLE;
+    }
+    if (kib == COST_TOO_HIGH) {
+        error_set(
+            error, ERROR_RULE,
+            "not compared: this %s hash takes too long or too much memory, or is made "
+            "by a method that is not known here",
+            stored->name);
+        return PASSWORD_LIMIT;
+    }
+    if (!hash_gate_enter(kib, wait_ms)) {
+        error_set(error, ERROR_RULE,
+                  "not compared: other passwords were, for the %d ms that were left",
+                  wait_ms);
+        return PASSWORD_LIMIT;
+    }
+    enum password_answer answer = answer_of(verify_costly(stored, plain));
+    hash_gate_leave(kib);
+    return answer;
 }
 
 static enum password_answer prepare(struct stored *stored, const char *text,
@@ -216,21 +294,17 @@ static enum password_answer prepare(struct stored *stored, const char *text,
 }
 
 enum password_answer password_verify(const char *stored_text, const char *scheme,
-                                     const char *plain, struct error *error)
+                                     const char *plain, int wait_ms, struct error *error)
 {
     struct stored stored = {.scheme = NULL};
     enum password_answer answer = prepare(&stored, stored_text, scheme, error);
     if (answer == PASSWORD_MATCH) {
-        int result = verify(&stored, plain);
-        answer = result > 0    ? PASSWORD_MATCH
-                 : result == 0 ? PASSWORD_MISMATCH
-                               : PASSWORD_UNUSABLE;
+        answer = verify(&stored, plain, wait_ms, error);
     }
     if (answer == PASSWORD_MISMATCH) {
         error_set(error, ERROR_RULE, "Password mismatch");
     } else if (answer == PASSWORD_UNUSABLE) {
-        error_set(error, ERROR_RULE,
-                  "Password data is not valid for scheme %s, or costs more than is allowed",
+        error_set(error, ERROR_RULE, "Password data is not valid for scheme %s",
                   stored.name);
     }
     hash_forget(stored.bytes, sizeof stored.bytes);

@@ -11,12 +11,15 @@ enum password_answer {
     PASSWORD_MATCH,
     PASSWORD_MISMATCH,
     PASSWORD_UNKNOWN_SCHEME,
-    PASSWORD_UNUSABLE, /* the stored text is none of its scheme, or costs too much */
+    PASSWORD_UNUSABLE, /* the stored text is none of its scheme */
+    PASSWORD_LIMIT,    /* not compared: it costs too much, or its turn did not come */
 };
 
-/* scheme: of a text that names none. Neither password is in the error's text. */
+/* scheme: of a text that names none. wait_ms: for its turn, where many are compared at
+ * once; to compare takes some seconds more at most. Neither password is in the error's
+ * text. */
 enum password_answer password_verify(const char *stored, const char *scheme,
-                                     const char *plain, struct error *error);
+                                     const char *plain, int wait_ms, struct error *error);
 
 /* Whether the text could be verified at all: PASSWORD_MATCH says yes. */
 enum password_answer password_check(const char *stored, const char *scheme,

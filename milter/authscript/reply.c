@@ -5,12 +5,13 @@
 #include "base/text.h"
 
 #include <lauxlib.h>
-#include <math.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { FIELD_COUNT = 1000 };
+/* A text may be the value of many fields, and costs the state nothing. */
+enum { FIELD_COUNT = 1000, FIELD_BYTES = 4 << 20 };
 
 /* Dovecot's enum passdb_result and userdb_result. */
 static const struct result {
@@ -75,6 +76,14 @@ static void remove_field(struct field_list *fields, const char *name)
     fields->count = kept;
 }
 
+static bool has_room(struct field_list *fields)
+{
+    if (arena_used(fields->arena) - fields->bytes_before > FIELD_BYTES) {
+        fields->fault = "more than 4 MiB of fields";
+    }
+    return fields->fault == NULL;
+}
+
 /* `name:protected` keeps what is there, `name:remove` takes it away (auth_request_set_field
  * of Dovecot). */
 static void add_field(struct auth_call *call, const char *function,
@@ -112,7 +121,7 @@ static void add_field(struct auth_call *call, const char *function,
         return;
     }
     if (fields->count >= FIELD_COUNT) {
-        warn(call, function, "more than 1000 fields: the rest is left out");
+        fields->fault = "more than 1000 fields";
         return;
     }
     fields->entries = arena_grow(fields->arena, fields->entries, fields->count,
@@ -124,7 +133,7 @@ static void add_field(struct auth_call *call, const char *function,
 static void take_text(struct auth_call *call, const char *function,
                       struct field_list *fields, const char *text)
 {
-    while (*(text += strspn(text, " ")) != '\0') {
+    while (has_room(fields) && *(text += strspn(text, " ")) != '\0') {
         size_t length = strcspn(text, " ");
         char *word = arena_copy_bytes(fields->arena, text, length);
         char *equals = strchr(word, '=');
@@ -136,15 +145,24 @@ static void take_text(struct auth_call *call, const char *function,
     }
 }
 
-/* As Dovecot: numbers become whole ones. */
-static const char *value_of(lua_State *L, struct arena *arena)
+/* Dovecot would cut it there, a password as well. */
+static void check_text(lua_State *L, struct field_list *fields)
 {
-    switch (lua_type(L, -1)) {
-    case LUA_TSTRING: {
-        size_t length;
-        const char *text = lua_tolstring(L, -1, &length);
-        return arena_copy_bytes(arena, text, length);
+    size_t length;
+    const char *text = lua_tolstring(L, -1, &length);
+    if (strlen(text) != length) {
+        fields->fault = "a text with a NUL in it";
     }
+}
+
+/* As Dovecot: numbers become whole ones. */
+static const char *value_of(lua_State *L, struct field_list *fields)
+{
+    struct arena *arena = fields->arena;
+    switch (lua_type(L, -1)) {
+    case LUA_TSTRING:
+        check_text(L, fields);
+        return arena_copy(arena, lua_tostring(L, -1));
     case LUA_TBOOLEAN:
         return lua_toboolean(L, -1) ? "yes" : "no";
     case LUA_TNUMBER:
@@ -159,13 +177,17 @@ static void take_table(struct auth_call *call, const char *function,
 {
     lua_State *L = call->thread;
     for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
+        if (!has_room(fields)) {
+            lua_pop(L, 2);
+            return;
+        }
         if (lua_type(L, -2) != LUA_TSTRING) {
             warn(call, function,
                  "a field whose name is no text is left out; Dovecot 2.3 ends its process");
             continue;
         }
         const char *name = lua_tostring(L, -2);
-        const char *value = value_of(L, fields->arena);
+        const char *value = value_of(L, fields);
         if (value == NULL) {
             warn(call, function,
                  arena_format(fields->arena, "the field %s is a %s: it is empty", name,
@@ -204,7 +226,7 @@ static const struct result *code_of(struct auth_call *call, const char *name,
     lua_State *L = call->thread;
     struct arena *arena = call->call.scratch;
     const char *family = call->is_userdb ? "USERDB" : "PASSDB";
-    if (lua_type(L, -2) != LUA_TNUMBER) {
+    if (!lua_isnumber(L, -2)) { /* "1" is one, as in Dovecot */
         reply_fail(arena, reply, "return",
                    "%s returned a %s first: return one of dovecot.auth.%s_RESULT_*",
                    place_of(call, name), luaL_typename(L, -2), family);
@@ -226,6 +248,35 @@ static const struct result *code_of(struct auth_call *call, const char *name,
     return result;
 }
 
+/* 2.4 allows it, 2.3 takes it for a failure: scripts of both are to run. Told once. */
+static void warn_of_no_value(struct auth_call *call, const char *function)
+{
+    if (!atomic_exchange(&call->script->told_no_value, true)) {
+        warn(
+            call, function,
+            "it returned a result without a second value: Dovecot 2.4 allows that, Dovecot "
+            "2.3 takes it for a failure; for 2.3 return {} or \"\" with it");
+    }
+}
+
+/* What OK came with: the value on top of the stack. */
+static void take_fields(struct auth_call *call, const char *name, struct field_list *fields,
+                        struct auth_reply *reply)
+{
+    lua_State *L = call->thread;
+    fields->bytes_before = arena_used(fields->arena);
+    if (lua_type(L, -1) == LUA_TTABLE) {
+        take_table(call, name, fields);
+    } else {
+        check_text(L, fields);
+        take_text(call, name, fields, lua_tostring(L, -1));
+    }
+    if (fields->fault != NULL) {
+        reply_fail(fields->arena, reply, "return", "%s returned %s", place_of(call, name),
+                   fields->fault);
+    }
+}
+
 void reply_take(struct auth_call *call, const char *name, struct field_list *fields,
                 struct auth_reply *reply)
 {
@@ -238,23 +289,20 @@ void reply_take(struct auth_call *call, const char *name, struct field_list *fie
     reply->answer = result->answer;
     reply->code = result->code;
     int type = lua_type(L, -1);
-    bool has_fields = result->answer == AUTH_FOUND;
-    if (type != LUA_TNIL && type != LUA_TSTRING && type != LUA_TTABLE) {
+    if (type == LUA_TNIL) {
+        warn_of_no_value(call, name);
+    } else if (type != LUA_TSTRING && type != LUA_TTABLE) {
         reply_fail(arena, reply, "return",
                    "%s returned a %s second: return a table of fields or a text",
                    place_of(call, name), luaL_typename(L, -1));
-    } else if (has_fields && type == LUA_TTABLE) {
-        take_table(call, name, fields);
-    } else if (has_fields && type == LUA_TSTRING) {
-        take_text(call, name, fields, lua_tostring(L, -1));
-    } else if (has_fields) {
-        warn(call, name,
-             "no second value with OK: Dovecot 2.3 takes that for a failure; "
-             "return {} with it");
+    } else if (result->answer == AUTH_FOUND) {
+        take_fields(call, name, fields, reply);
     } else if (type == LUA_TSTRING && *lua_tostring(L, -1) != '\0') {
         reply->reason =
             text_printable(arena, auth_call_hide(call, lua_tostring(L, -1)), 500);
-    } else if (result->code != NULL && strcmp(result->code, "next") == 0) {
+    }
+    if (reply->reason == NULL && result->code != NULL &&
+        strcmp(result->code, "next") == 0) {
         reply->reason = "the script leaves it to the next passdb";
     }
 }

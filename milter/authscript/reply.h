@@ -12,6 +12,8 @@ struct field_list {
     size_t count, size;
     const char *user;     /* the field user, or NULL */
     const char *password; /* the field password of passdb, or NULL */
+    size_t bytes_before;  /* of the arena, when the first one came */
+    const char *fault;    /* why they are none, or NULL */
 };
 
 /* Code and fields on top of the thread's stack, of the function name: answer and reason in

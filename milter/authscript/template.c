@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESULT_BYTES = 1 << 20 };
+/* All that one expansion copies: a filter may work on what another made. */
+enum { RESULT_BYTES = 1 << 20, COPIED_BYTES = 4 << 20 };
 
 /* 2.3's letters. */
 static const struct letter {
@@ -109,9 +110,14 @@ static const char *value_of(struct arena *arena, const struct auth_request *requ
                             const char *name, struct error *error)
 {
     bool exists = true;
-    const char *value = strncmp(name, "env:", 4) == 0
-                            ? getenv(name + 4)
-                            : auth_request_field(arena, request, name, &exists);
+    const char *value = NULL;
+    if (strncmp(name, "env:", 4) == 0) {
+        value = getenv(name + 4);
+    } else if (request != NULL) {
+        value = auth_request_field(arena, request, name, &exists);
+    } else {
+        exists = false;
+    }
     if (!exists) {
         error_set(error, ERROR_RULE, "there is no variable %s", name);
         return NULL;
@@ -119,9 +125,9 @@ static const char *value_of(struct arena *arena, const struct auth_request *requ
     return value != NULL ? value : "";
 }
 
-/* What stands between the braces. */
+/* What stands between the braces. limit: of the arena. */
 static const char *long_variable(struct arena *arena, const struct auth_request *request,
-                                 char *inside, struct error *error)
+                                 char *inside, size_t limit, struct error *error)
 {
     char *rest = strchr(inside, '|');
     if (rest != NULL) {
@@ -129,6 +135,10 @@ static const char *long_variable(struct arena *arena, const struct auth_request 
     }
     const char *value = value_of(arena, request, text_trim(inside), error);
     while (value != NULL && rest != NULL) {
+        if (arena_used(arena) > limit) {
+            error_set(error, ERROR_RULE, "this is too long to expand");
+            return NULL;
+        }
         char *next = strchr(rest, '|');
         if (next != NULL) {
             *next++ = '\0';
@@ -175,9 +185,11 @@ static const char *apply(struct arena *arena, const struct manner *manner,
                                  : change_case(arena, value, *change == 'U');
     }
     size_t length = strlen(value);
-    size_t offset =
-        manner->offset < 0 ? length - (size_t)(-manner->offset) : (size_t)manner->offset;
-    offset = offset > length ? (manner->offset < 0 ? 0 : length) : offset;
+    size_t back = manner->offset < 0 ? (size_t)0 - (size_t)manner->offset : 0;
+    size_t offset = back > length                     ? 0
+                    : back > 0                        ? length - back
+                    : (size_t)manner->offset < length ? (size_t)manner->offset
+                                                      : length;
     size_t width = manner->width < 0 || (size_t)manner->width > length - offset
                        ? length - offset
                        : (size_t)manner->width;
@@ -186,7 +198,7 @@ static const char *apply(struct arena *arena, const struct manner *manner,
 
 /* Of the `%` at *at; moves it behind the variable. */
 static const char *variable(struct arena *arena, const struct auth_request *request,
-                            const char **at, struct error *error)
+                            const char **at, size_t limit, struct error *error)
 {
     struct manner manner;
     const char *place = read_manner(*at + 1, &manner);
@@ -202,7 +214,7 @@ static const char *variable(struct arena *arena, const struct auth_request *requ
             return NULL;
         }
         char *inside = arena_copy_bytes(arena, place + 1, (size_t)(end - place - 1));
-        value = long_variable(arena, request, inside, error);
+        value = long_variable(arena, request, inside, limit, error);
         *at = end + 1;
     } else if (*place == '\0' || name_of(*place) == NULL) {
         error_set(error, ERROR_RULE, "there is no variable %%%c",
@@ -221,20 +233,21 @@ const char *template_expand(struct arena *arena, const struct auth_request *requ
     buffer_init(&result, RESULT_BYTES);
     bool ok = true;
     const char *at = text;
-    while (ok && *at != '\0') {
+    size_t limit = arena_used(arena) + COPIED_BYTES;
+    while (ok && *at != '\0' && arena_used(arena) <= limit) {
         size_t plain = strcspn(at, "%");
         buffer_append(&result, at, plain);
         at += plain;
         if (*at == '%') {
-            const char *value = variable(arena, request, &at, error);
+            const char *value = variable(arena, request, &at, limit, error);
             ok = value != NULL;
             if (ok) {
                 buffer_append_text(&result, value);
             }
         }
     }
-    if (ok && result.truncated) {
-        ok = error_set(error, ERROR_RULE, "the expanded text is longer than a MiB");
+    if (ok && (result.truncated || arena_used(arena) > limit)) {
+        ok = error_set(error, ERROR_RULE, "this is too long to expand");
     }
     const char *expanded = ok ? arena_copy_bytes(arena, result.data, result.length) : NULL;
     buffer_deinit(&result);

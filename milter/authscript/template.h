@@ -7,8 +7,8 @@
 #include "authscript/request.h"
 #include "base/error.h"
 
-/* The expanded text, in the arena. NULL (RULE): a variable or filter that there is not, or
- * more than a MiB. */
+/* The expanded text, in the arena. request may be NULL: only the environment is known. NULL
+ * (RULE): a variable or filter that there is not, or a result that is too long. */
 const char *template_expand(struct arena *arena, const struct auth_request *request,
                             const char *text, struct error *error);
 

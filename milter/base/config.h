@@ -27,6 +27,7 @@ enum option_type {
     OPTION_ADDRESS,  /* one mail address, local-part@domain without quotes; empty: none */
     OPTION_DOMAIN,   /* one domain, without `@`; empty: none */
     OPTION_SENDERS,  /* a list of mail addresses and @domain */
+    OPTION_SECRET,   /* text that is never shown */
 };
 
 struct option {

@@ -97,15 +97,16 @@ static void add_unknown(const struct config *config, struct fault_list *list,
 }
 
 static void add_bad_value(struct fault_list *list, const struct setting *setting,
-                          const struct complaint *complaint)
+                          const struct option *option, const struct complaint *complaint)
 {
+    const char *value = *setting->value == '\0'         ? "(empty)"
+                        : option->type == OPTION_SECRET ? "(not shown)"
+                                                        : setting->value;
     struct config_fault *fault = fault_add(list, setting);
     fault->code = "bad-value";
-    fault->message = arena_format(
-        list->arena, "%s = %s: %s", setting->name,
-        *setting->value != '\0' ? text_printable(list->arena, setting->value, SHOWN_BYTES)
-                                : "(empty)",
-        complaint->message);
+    fault->message =
+        arena_format(list->arena, "%s = %s: %s", setting->name,
+                     text_printable(list->arena, value, SHOWN_BYTES), complaint->message);
     fault->remedy = arena_copy(list->arena, complaint->remedy);
 }
 
@@ -137,7 +138,7 @@ static void judge_value(const struct config *config, struct fault_list *list, si
     int64_t number = 0;
     if (!option_parse(option, setting->value, &number, &complaint) ||
         !config_check_form(option->name, setting->value, &complaint)) {
-        add_bad_value(list, setting, &complaint);
+        add_bad_value(list, setting, option, &complaint);
     }
 }
 

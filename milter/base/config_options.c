@@ -32,10 +32,21 @@ static const struct option program_options[] = {
      "docker-mailserver's config volume: accounts, aliases, quotas"},
     {"dms.settings", OPTION_TEXT, NULL, 0, 0, NULL, NULL,
      "a file of NAME='value' lines, like docker-mailserver's /etc/dms-settings"},
-    {"dms.provisioner", OPTION_CHOICE, "FILE", 0, 0, "FILE", "ACCOUNT_PROVISIONER",
-     "where accounts are kept: only FILE, the config volume, is served so far"},
+    {"dms.provisioner", OPTION_CHOICE, "FILE", 0, 0, "FILE LDAP", "ACCOUNT_PROVISIONER",
+     "where docker-mailserver keeps accounts and aliases: FILE, in the config volume, or "
+     "LDAP; then the volume still has patterns, local aliases and domains"},
     {"dms.postmaster", OPTION_TEXT, NULL, 0, 0, NULL, "POSTMASTER_ADDRESS",
      "where docker-mailserver sends mail for the local root; default: postmaster@domain"},
+    {"directory.sources", OPTION_LIST, "dms", 0, 0, NULL, NULL,
+     "where accounts, aliases and domains are known, in the order to ask: dms (the config "
+     "volume), ldap, dovecot (its userdb), lua (lua.script); with dms.provisioner = LDAP "
+     "by "
+     "default ldap dms"},
+    {"directory.domains", OPTION_LIST, NULL, 0, 0, NULL, NULL,
+     "domains of ours beside those that the sources know; a userdb and a script know none"},
+    {"directory.sample", OPTION_ADDRESS, NULL, 0, 0, NULL, NULL,
+     "an account that `foregate check` asks the sources about; none: the first of the "
+     "volume, or postmaster"},
     {"recipient_delimiter", OPTION_TEXT, "+", 0, 0, NULL, NULL,
      "set of characters that begin the detail of an address, as in Postfix; empty: none; "
      "not set: as postfix-main.cf in the volume says"},
@@ -121,10 +132,61 @@ static const struct option program_options[] = {
      "of its passwords that name no {SCHEME}"},
     {"lua.timeout", OPTION_DURATION, "5s", 1, 25 * SECOND, NULL, NULL,
      "for one call of its functions, with all that it waits for"},
+    {"lua.cache", OPTION_DURATION, "10s", 0, 5 * MINUTE, NULL, NULL,
+     "how long lua is not asked again for what it knew (at most 1s for what it did not)"},
+    {"lua.stale", OPTION_DURATION, "10m", 0, 24 * 60 * MINUTE, NULL, NULL,
+     "while lua cannot tell, its last answer serves up to this age; 0: never"},
+    {"lua.on_failure", OPTION_CHOICE, "defer", 0, 0, "defer continue", NULL,
+     "when lua cannot tell: defer (451), or continue with the next source; what nobody "
+     "else "
+     "knows is deferred all the same"},
+    {"ldap.path", OPTION_TEXT, "/etc/postfix", 0, 0, NULL, NULL,
+     "folder of docker-mailserver's ldap-users.cf, -aliases, -groups, -domains and "
+     "-senders; "
+     "those that are missing are as it ships them"},
+    {"ldap.server_host", OPTION_TEXT, NULL, 0, 0, NULL, "LDAP_SERVER_HOST",
+     "in place of server_host in the files: hosts or URLs, in the order to try"},
+    {"ldap.search_base", OPTION_TEXT, NULL, 0, 0, NULL, "LDAP_SEARCH_BASE",
+     "in place of search_base in the files"},
+    {"ldap.bind_dn", OPTION_TEXT, NULL, 0, 0, NULL, "LDAP_BIND_DN",
+     "in place of bind_dn in the files"},
+    {"ldap.bind_pw", OPTION_SECRET, NULL, 0, 0, NULL, "LDAP_BIND_PW",
+     "in place of bind_pw in the files"},
+    {"ldap.start_tls", OPTION_BOOL, "no", 0, 0, NULL, "LDAP_START_TLS",
+     "if set, in place of start_tls in the files; certificates are always verified"},
+    {"ldap.ca", OPTION_TEXT, NULL, 0, 0, NULL, NULL,
+     "a file of certificates (PEM) that LDAP servers are verified with; none: that of the "
+     "files, or the system's"},
+    {"ldap.query_filter_user", OPTION_TEXT, NULL, 0, 0, NULL, "LDAP_QUERY_FILTER_USER",
+     "in place of query_filter in ldap-users.cf"},
+    {"ldap.query_filter_alias", OPTION_TEXT, NULL, 0, 0, NULL, "LDAP_QUERY_FILTER_ALIAS",
+     "in place of query_filter in ldap-aliases.cf"},
+    {"ldap.query_filter_group", OPTION_TEXT, NULL, 0, 0, NULL, "LDAP_QUERY_FILTER_GROUP",
+     "in place of query_filter in ldap-groups.cf"},
+    {"ldap.query_filter_domain", OPTION_TEXT, NULL, 0, 0, NULL, "LDAP_QUERY_FILTER_DOMAIN",
+     "in place of query_filter in ldap-domains.cf"},
+    {"ldap.query_filter_senders", OPTION_TEXT, NULL, 0, 0, NULL,
+     "LDAP_QUERY_FILTER_SENDERS", "in place of query_filter in ldap-senders.cf"},
+    {"ldap.quota_attribute", OPTION_TEXT, "mailQuota", 0, 0, NULL, NULL,
+     "of users, whose value is shown as the limit of the quota; empty: none"},
+    {"ldap.timeout", OPTION_DURATION, "1s", 1, 20 * SECOND, NULL, NULL,
+     "for one answer of LDAP, connecting included"},
+    {"ldap.cache", OPTION_DURATION, "10s", 0, 5 * MINUTE, NULL, NULL, "like lua.cache"},
+    {"ldap.stale", OPTION_DURATION, "10m", 0, 24 * 60 * MINUTE, NULL, NULL,
+     "like lua.stale"},
+    {"ldap.on_failure", OPTION_CHOICE, "defer", 0, 0, "defer continue", NULL,
+     "like lua.on_failure"},
     {"dovecot.userdb", OPTION_TEXT, "unix:/run/dovecot/auth-userdb", 0, 0, NULL, NULL,
      "Dovecot's userdb, a listener of its service auth: unix:/path or inet:host:port"},
     {"dovecot.service", OPTION_TEXT, "lmtp", 0, 0, NULL, NULL,
      "the name of the service that Dovecot is told, for its %s and for `protocol NAME`"},
+    {"dovecot.timeout", OPTION_DURATION, "1s", 1, 20 * SECOND, NULL, NULL,
+     "for one answer of Dovecot's userdb, connecting included"},
+    {"dovecot.cache", OPTION_DURATION, "10s", 0, 5 * MINUTE, NULL, NULL, "like lua.cache"},
+    {"dovecot.stale", OPTION_DURATION, "10m", 0, 24 * 60 * MINUTE, NULL, NULL,
+     "like lua.stale"},
+    {"dovecot.on_failure", OPTION_CHOICE, "defer", 0, 0, "defer continue", NULL,
+     "like lua.on_failure"},
     {"states", OPTION_COUNT, "0", 0, 256, NULL, NULL,
      "Lua states, each runs one rule at a time; 0: one a processor core"},
     {"deadline.command", OPTION_DURATION, "10s", 100, 25 * SECOND, NULL, NULL,
@@ -414,6 +476,33 @@ static bool check_header_name(const char *value, struct complaint *complaint)
     return fits || complain(complaint, "this is no name of a header");
 }
 
+static bool check_sources(const char *value, struct complaint *complaint)
+{
+    static const char separators[] = ", \t";
+    static const char *const known[] = {"dms", "ldap", "dovecot", "lua"};
+    unsigned seen = 0;
+    complain_remedy(complaint, "write one or more of dms, ldap, dovecot and lua");
+    for (value += strspn(value, separators); *value != '\0';
+         value += strspn(value, separators)) {
+        size_t length = strcspn(value, separators);
+        size_t i = 0;
+        while (i < sizeof known / sizeof known[0] &&
+               (strlen(known[i]) != length || strncmp(known[i], value, length) != 0)) {
+            i++;
+        }
+        if (i == sizeof known / sizeof known[0]) {
+            return complain(complaint, "there is no source %.*s",
+                            (int)(length < 64 ? length : 64), value);
+        }
+        if ((seen & 1U << i) != 0) {
+            return complain(complaint, "the source %s stands there twice", known[i]);
+        }
+        seen |= 1U << i;
+        value += length;
+    }
+    return seen != 0 || complain(complaint, "no source is named");
+}
+
 static const struct {
     const char *name;
     bool (*check)(const char *value, struct complaint *complaint);
@@ -432,6 +521,7 @@ static const struct {
     {"dovecot.userdb", check_userdb},
     {"dovecot.service", check_word},
     {"dns.servers", check_servers},
+    {"directory.sources", check_sources},
 };
 
 bool config_check_form(const char *name, const char *value, struct complaint *complaint)

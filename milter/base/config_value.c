@@ -334,13 +334,15 @@ bool option_parse(const struct option *option, const char *text, int64_t *number
         return complain(complaint, "there is a control character in the value");
     }
     bool may_be_empty = words || option->type == OPTION_TEXT ||
-                        option->type == OPTION_ADDRESS || option->type == OPTION_DOMAIN;
+                        option->type == OPTION_SECRET || option->type == OPTION_ADDRESS ||
+                        option->type == OPTION_DOMAIN;
     if (*text == '\0' && !may_be_empty) {
         complain_remedy(complaint, "write a value, or remove the option");
         return complain(complaint, "the value is empty");
     }
     switch (option->type) {
     case OPTION_TEXT:
+    case OPTION_SECRET:
     case OPTION_LIST:
         return true;
     case OPTION_BOOL:
@@ -372,6 +374,7 @@ static const char *const type_names[] = {
     [OPTION_LIST] = "list",         [OPTION_REPLY] = "reply",
     [OPTION_NETWORKS] = "networks", [OPTION_ADDRESS] = "address",
     [OPTION_DOMAIN] = "domain",     [OPTION_SENDERS] = "senders",
+    [OPTION_SECRET] = "secret",
 };
 
 const char *option_type_name(enum option_type type)

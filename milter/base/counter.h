@@ -21,10 +21,13 @@ enum counter {
     COUNTER_RULE_LIMIT_SIZE, /* one value too large */
     COUNTER_SHADOWED,        /* verdicts not carried out: shadow mode */
     COUNTER_QUOTA_ASKED,
-    COUNTER_QUOTA_LEASED, /* answered from a lease of room */
-    COUNTER_QUOTA_FULL,   /* refused by Dovecot, now or a moment ago */
-    COUNTER_QUOTA_BUSY,   /* too much on its way to the mailbox */
-    COUNTER_QUOTA_FAILED, /* cannot tell */
+    COUNTER_QUOTA_LEASED,  /* answered from a lease of room */
+    COUNTER_QUOTA_FULL,    /* refused by Dovecot, now or a moment ago */
+    COUNTER_QUOTA_BUSY,    /* too much on its way to the mailbox */
+    COUNTER_QUOTA_FAILED,  /* cannot tell */
+    COUNTER_SOURCE_ASKED,  /* questions to sources beside the volume */
+    COUNTER_SOURCE_FAILED, /* cannot tell */
+    COUNTER_SOURCE_STALE,  /* answered from before, while the source was away */
     COUNTER_DNS_ASKED,
     COUNTER_DNS_FAILED, /* cannot tell */
     COUNTER_HTTP_ASKED,

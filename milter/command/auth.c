@@ -53,6 +53,11 @@ struct job {
     bool was_refused, has_failed;
 };
 
+/* password: NULL, or secret. */
+struct asked {
+    const char *user, *password;
+};
+
 static int misused(const char *argument, const char *problem)
 {
     struct error error;
@@ -123,12 +128,26 @@ static int read_arguments(struct job *job, int argc, char **argv)
     return STATUS_OK;
 }
 
-static json_t *reply_json(const struct auth_reply *reply)
+/* What people may see of a field: a script may hand on the password, to a proxy say. */
+static const char *shown(const struct auth_field *field, const char *password)
+{
+    static const char *const names[] = {"pass", "password", "master_pass"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(field->name, names[i]) == 0) {
+            return "(password)";
+        }
+    }
+    bool is_secret =
+        password != NULL && *password != '\0' && strcmp(field->value, password) == 0;
+    return is_secret ? "(password)" : field->value;
+}
+
+static json_t *reply_json(const struct auth_reply *reply, const char *password)
 {
     json_t *fields = json_object();
     for (size_t i = 0; i < reply->count; i++) {
         json_object_set_new(fields, reply->fields[i].name,
-                            json_text(reply->fields[i].value));
+                            json_text(shown(&reply->fields[i], password)));
     }
     json_t *object = json_object();
     json_object_set_new(object, "answer", json_text(auth_answer_name(reply->answer)));
@@ -145,7 +164,7 @@ static const char *printable(struct arena *arena, const char *text)
 }
 
 static void print_reply(struct arena *arena, const char *name,
-                        const struct auth_reply *reply)
+                        const struct auth_reply *reply, const char *password)
 {
     printf("  %s: %s", name, auth_answer_name(reply->answer));
     if (reply->code != NULL) {
@@ -159,29 +178,31 @@ static void print_reply(struct arena *arena, const char *name,
     printf("    user=%s\n", printable(arena, reply->user));
     for (size_t i = 0; i < reply->count; i++) {
         printf("    %s=%s\n", printable(arena, reply->fields[i].name),
-               printable(arena, reply->fields[i].value));
+               printable(arena, shown(&reply->fields[i], password)));
     }
 }
 
-/* NULL: not asked. */
-static bool print(const struct job *job, struct arena *arena, const char *user,
+/* A reply that is NULL was not asked for. */
+static bool print(const struct job *job, struct arena *arena, const struct asked *asked,
                   const struct auth_reply *passdb, const struct auth_reply *userdb)
 {
+    const char *user = asked->user;
+    const char *password = asked->password;
     if (job->json) {
         json_t *object = json_object();
         json_object_set_new(object, "user", json_text(user));
         json_object_set_new(object, "passdb",
-                            passdb != NULL ? reply_json(passdb) : json_null());
+                            passdb != NULL ? reply_json(passdb, password) : json_null());
         json_object_set_new(object, "userdb",
-                            userdb != NULL ? reply_json(userdb) : json_null());
+                            userdb != NULL ? reply_json(userdb, password) : json_null());
         return json_print(object);
     }
     printf("%s\n", printable(arena, user));
     if (passdb != NULL) {
-        print_reply(arena, "passdb", passdb);
+        print_reply(arena, "passdb", passdb, password);
     }
     if (userdb != NULL) {
-        print_reply(arena, "userdb", userdb);
+        print_reply(arena, "userdb", userdb, password);
     }
     return fflush(stdout) == 0;
 }
@@ -221,20 +242,22 @@ static bool ask(struct job *job, struct arena *arena, const char *user,
         auth_script_userdb(script, &request, arena, &userdb);
         count(job, &userdb);
     }
-    return print(job, arena, user, asks_passdb ? &passdb : NULL,
+    return print(job, arena, &(struct asked){user, password}, asks_passdb ? &passdb : NULL,
                  asks_userdb ? &userdb : NULL);
 }
 
-/* One line, without its end. False: there is none, or it is too long. */
+/* One line, without its end. False: there is none, it is too long, or holds a NUL, behind
+ * which nothing would be compared. */
 static bool read_password(char password[PASSWORD_BYTES])
 {
-    if (fgets(password, PASSWORD_BYTES, stdin) == NULL) {
-        return false;
+    size_t length = 0;
+    int c;
+    while ((c = getchar()) != EOF && c != '\n' && c != '\0' &&
+           length + 1 < PASSWORD_BYTES) {
+        password[length++] = (char)c;
     }
-    size_t length = strcspn(password, "\n");
-    bool is_whole = password[length] == '\n' || length + 1 < PASSWORD_BYTES;
     password[length] = '\0';
-    return is_whole;
+    return c == '\n' || (c == EOF && length > 0);
 }
 
 static int ask_all(struct job *job)
@@ -245,7 +268,9 @@ static int ask_all(struct job *job)
     for (size_t i = 0; i < job->user_count && status == STATUS_OK; i++) {
         arena_reset(arena);
         if (job->reads_passwords && !read_password(password)) {
-            status = options_misused("auth", "--password-stdin wants one line a user");
+            status = options_misused(
+                "auth", "--password-stdin wants one line a user, of at most 4095 "
+                        "bytes and without a NUL");
         } else if (!ask(job, arena, job->users[i],
                         job->reads_passwords ? password : NULL)) {
             status = STATUS_FAILED;

@@ -6,17 +6,10 @@
 static bool start_script(struct auth_source *source, const struct config *config,
                          struct error *error)
 {
-    const struct auth_script_settings settings = {
-        .file = config_text(config, "lua.script"),
-        .arguments = config_text(config, "lua.settings"),
-        .scheme = config_text(config, "lua.scheme"),
-        .states = 1,
-        .memory = (size_t)config_number(config, "state.memory"),
-        .instructions = config_number(config, "rule.instructions"),
-        .timeout_ms = (int)config_number(config, "lua.timeout"),
-        .loop = source->loop,
-        .http = source->http,
-    };
+    struct auth_script_settings settings = settings_auth_script(config, 1);
+    settings.needs_ids = true;
+    settings.loop = source->loop;
+    settings.http = source->http;
     source->script = auth_script_new(&settings, error);
     return source->script != NULL;
 }

@@ -2,6 +2,7 @@
 /* `foregate check`: what is wrong, before mail finds out. */
 #include "command/check_auth.h"
 #include "command/check_quota.h"
+#include "command/check_sources.h"
 #include "command/check_tests.h"
 #include "command/command.h"
 #include "command/json.h"
@@ -76,6 +77,9 @@ static void add_unknown_address(const struct config *config, const char *name,
 static void check_addresses(const struct config *config, const struct snapshot *snapshot,
                             struct finding_list *findings)
 {
+    if (snapshot_settings(snapshot)->others) {
+        return; /* somebody else may have them */
+    }
     for (size_t i = 0; i < config_count(config); i++) {
         const struct option *option = config_option(config, i);
         const char *text = config_text(config, option->name);
@@ -136,7 +140,8 @@ static json_t *total_json(const struct finding_list *findings,
 }
 
 static bool print_json(const struct finding_list *findings,
-                       const struct quota_report *quota)
+                       const struct quota_report *quota,
+                       const struct source_report *sources)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < findings->count; i++) {
@@ -147,6 +152,7 @@ static bool print_json(const struct finding_list *findings,
     json_object_set_new(object, "errors", total_json(findings, FINDING_ERROR));
     json_object_set_new(object, "warnings", total_json(findings, FINDING_WARNING));
     json_object_set_new(object, "quota", quota_report_json(quota));
+    json_object_set_new(object, "sources", source_report_json(sources));
     return json_print(object);
 }
 
@@ -174,7 +180,8 @@ static void print_finding(const struct finding_list *findings,
 }
 
 static bool print_text(const struct finding_list *findings, const struct snapshot *snapshot,
-                       const struct quota_report *quota)
+                       const struct quota_report *quota,
+                       const struct source_report *sources)
 {
     for (size_t i = 0; i < findings->count; i++) {
         print_finding(findings, &findings->entries[i]);
@@ -192,6 +199,7 @@ static bool print_text(const struct finding_list *findings, const struct snapsho
             counts.accounts, counts.aliases, counts.patterns, counts.domains,
             counts.quotas);
     }
+    source_report_print(sources, findings->arena);
     quota_report_print(quota, findings->arena);
     printf("errors: %zu, warnings: %zu\n", errors, warnings);
     return options_flush();
@@ -221,11 +229,15 @@ int command_check(struct config *config, int argc, char **argv)
     }
     struct snapshot *snapshot = check_directory(config, &findings);
     struct quota_report quota = {0};
+    struct source_report sources = {.count = 0};
+    if (is_sound) {
+        sources = check_sources(config, snapshot, &findings);
+    }
     if (is_sound && snapshot != NULL) {
         quota = check_quota(config, snapshot, &findings);
     }
-    bool printed =
-        json ? print_json(&findings, &quota) : print_text(&findings, snapshot, &quota);
+    bool printed = json ? print_json(&findings, &quota, &sources)
+                        : print_text(&findings, snapshot, &quota, &sources);
     bool errors = finding_count(&findings, FINDING_ERROR) > 0;
     if (snapshot != NULL) {
         snapshot_release(&snapshot);

@@ -45,12 +45,20 @@ static const char *describe_type(struct arena *arena, const struct option *optio
     return arena_format(arena, "%s from %s to %s", name, minimum, maximum);
 }
 
+/* NULL: none. */
+static const char *shown_value(const struct config *config, const struct option *option)
+{
+    const char *value = config_text(config, option->name);
+    bool is_hidden = option->type == OPTION_SECRET && value != NULL && *value != '\0';
+    return is_hidden ? "(not shown)" : value;
+}
+
 static json_t *option_json(const struct config *config, struct arena *arena,
                            const struct option *option)
 {
     json_t *object = json_object();
     json_object_set_new(object, "name", json_text(option->name));
-    json_object_set_new(object, "value", json_text(config_text(config, option->name)));
+    json_object_set_new(object, "value", json_text(shown_value(config, option)));
     json_object_set_new(object, "origin", json_text(config_origin(config, option->name)));
     json_object_set_new(object, "default", json_text(option->initial));
     json_object_set_new(object, "type", json_text(option_type_name(option->type)));
@@ -65,7 +73,7 @@ static json_t *option_json(const struct config *config, struct arena *arena,
 static void print_option(const struct config *config, struct arena *arena,
                          const struct option *option)
 {
-    const char *value = config_text(config, option->name);
+    const char *value = shown_value(config, option);
     value = value != NULL ? text_printable(arena, value, strlen(value)) : "";
     const char *origin = config_origin(config, option->name);
     printf("%s =%s%s\n", option->name, *value != '\0' ? " " : "", value);

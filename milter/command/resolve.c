@@ -4,10 +4,12 @@
 #include "directory/resolve.h"
 #include "directory/dms.h"
 
+#include "backends.h"
 #include "command/command.h"
 #include "command/json.h"
 #include "command/options.h"
 #include "command/resolve_output.h"
+#include "directory/dms_parse.h"
 #include "settings.h"
 
 #include <stdio.h>
@@ -54,6 +56,8 @@ static const char help[] =
 struct job {
     struct directory_settings settings;
     struct snapshot *snapshot;
+    struct backends backends;
+    struct source_memory memory; /* of one address */
     struct directory directory;
     struct arena *arena; /* reset after each address */
     bool json;
@@ -62,7 +66,23 @@ struct job {
     bool closed; /* nobody reads our output any more */
 };
 
-static json_t *recipient_json(const struct expanded_recipient *recipient)
+/* Whose answers led to the recipient: of each alias in via, then of the mailbox. */
+static json_t *sources_json(struct arena *arena, const struct expanded_recipient *recipient)
+{
+    json_t *sources = json_array();
+    for (size_t i = 0; i < recipient->via_count; i++) {
+        json_array_append_new(sources,
+                              json_text(dms_alias_place(arena, &recipient->via[i])));
+    }
+    if (recipient->mailbox != NULL) {
+        const char *source = recipient->source;
+        json_array_append_new(sources, json_text(source != NULL ? source : DMS_ACCOUNTS));
+    }
+    return sources;
+}
+
+static json_t *recipient_json(const struct job *job,
+                              const struct expanded_recipient *recipient)
 {
     json_t *via = json_array();
     for (size_t i = 0; i < recipient->via_count; i++) {
@@ -73,6 +93,9 @@ static json_t *recipient_json(const struct expanded_recipient *recipient)
     json_object_set_new(object, "class", json_text(recipient_class_name(recipient->class)));
     json_object_set_new(object, "mailbox", json_text(recipient->mailbox));
     json_object_set_new(object, "via", via);
+    if (directory_waits(&job->directory)) { /* else it is always the volume */
+        json_object_set_new(object, "sources", sources_json(job->arena, recipient));
+    }
     return object;
 }
 
@@ -83,7 +106,7 @@ static void print_json(struct job *job, json_t *address, const char *status,
 {
     json_t *recipients = json_array();
     for (size_t i = 0; expansion != NULL && i < expansion->recipient_count; i++) {
-        json_array_append_new(recipients, recipient_json(&expansion->recipients[i]));
+        json_array_append_new(recipients, recipient_json(job, &expansion->recipients[i]));
     }
     json_t *object = json_object();
     json_object_set_new(object, "address", address);
@@ -128,6 +151,8 @@ static void resolve_one(struct job *job, const char *bytes, size_t length)
         refuse(job, bytes, length, "the null address cannot receive mail");
         return;
     }
+    job->directory =
+        source_memory_begin(&job->memory, job->backends.sources, job->snapshot, job->arena);
     const struct expansion *expansion =
         resolve_address(job->arena, &address, &job->directory);
     bool failed = expansion->status == EXPANSION_ERROR;
@@ -206,10 +231,14 @@ static int resolve_all(const struct config *config, struct arena *memory, bool j
     if (job.snapshot == NULL) {
         return options_fail(argv[0], &error);
     }
-    job.directory = directory_of(job.snapshot);
-    job.arena = arena_new();
-    bool done = resolve_operands(&job, argc, argv, &error);
-    arena_free(&job.arena);
+    bool done = backends_start(&job.backends, config, NULL, &error);
+    if (done) {
+        job.arena = arena_new();
+        done = resolve_operands(&job, argc, argv, &error);
+        source_memory_end(&job.memory);
+        arena_free(&job.arena);
+        backends_stop(&job.backends);
+    }
     snapshot_release(&job.snapshot);
     if (!done) {
         return options_fail(argv[0], &error);

@@ -6,6 +6,7 @@
 #include "directory/snapshot_build.h"
 
 #include "base/hash.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -97,6 +98,9 @@ static bool open_path(struct loader *loader, const char *path, const char *name,
 
 static bool open_file(struct loader *loader, const char *name, bool required)
 {
+    if (loader->settings->volume == NULL) {
+        return false;
+    }
     const char *path =
         arena_format(loader->snapshot->arena, "%s/%s", loader->settings->volume, name);
     return open_path(loader, path, name, required);
@@ -135,7 +139,7 @@ static void load_delimiters(struct loader *loader)
 static void load_accounts(struct loader *loader)
 {
     struct error error = {0};
-    if (open_file(loader, DMS_ACCOUNTS, true)) {
+    if (!loader->settings->accounts_elsewhere && open_file(loader, DMS_ACCOUNTS, true)) {
         bool read = dms_parse_accounts(loader->snapshot, loader->file.stream,
                                        loader->findings, &error);
         end_file(loader, read, &error);
@@ -172,7 +176,8 @@ static void load_virtual(struct loader *loader)
         return;
     }
     FILE *stream = loader->file.stream;
-    bool read = dms_parse_virtual(loader->snapshot, stream, loader->findings, &error);
+    bool read = loader->settings->accounts_elsewhere ||
+                dms_parse_virtual(loader->snapshot, stream, loader->findings, &error);
     rewind(stream);
     read = read && dms_parse_domains(loader->snapshot, stream, loader->findings, &error);
     end_file(loader, read, &error);
@@ -205,7 +210,7 @@ static void load_aliases(struct loader *loader)
 static void load_quotas(struct loader *loader)
 {
     struct error error = {0};
-    if (open_file(loader, DMS_QUOTAS, false)) {
+    if (!loader->settings->accounts_elsewhere && open_file(loader, DMS_QUOTAS, false)) {
         bool read = dms_parse_quotas(loader->snapshot, loader->file.stream,
                                      loader->findings, &error);
         end_file(loader, read, &error);
@@ -223,6 +228,21 @@ static void load_grants(struct loader *loader)
     }
 }
 
+static void load_domains(struct loader *loader)
+{
+    static const char separators[] = ", \t";
+    const char *domains = loader->settings->domains;
+    for (domains = domains != NULL ? domains : ""; *domains != '\0';) {
+        size_t length = strcspn(domains, separators);
+        char *domain = arena_copy_bytes(loader->snapshot->arena, domains, length);
+        text_fold(domain);
+        if (length > 0) {
+            table_add_new(&loader->snapshot->domains, domain, "", 0);
+        }
+        domains += length + strspn(domains + length, separators);
+    }
+}
+
 static void load(struct loader *loader)
 {
     loader->snapshot = snapshot_new(loader->settings);
@@ -235,6 +255,7 @@ static void load(struct loader *loader)
     load_aliases(loader);
     load_quotas(loader);
     load_grants(loader);
+    load_domains(loader);
 }
 
 /* One state of all files, as far as they stand still. */
@@ -337,7 +358,7 @@ struct snapshot *dms_read(const struct directory_settings *settings,
 uint64_t dms_fingerprint(const struct directory_settings *settings, struct dms_watch *watch)
 {
     struct arena *arena = arena_new();
-    for (size_t i = 0; i < DMS_FILES; i++) {
+    for (size_t i = 0; settings->volume != NULL && i < DMS_FILES; i++) {
         file_digest(arena_format(arena, "%s/%s", settings->volume, names[i]),
                     &watch->files[i]);
     }

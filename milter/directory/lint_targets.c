@@ -16,6 +16,9 @@ static const char *const target_remedy =
 static void report_dangling(struct lint *lint, const struct lint_value *value,
                             const char *target, const char *ending)
 {
+    if (lint->snapshot->settings.others) {
+        return; /* somebody else may have it */
+    }
     bool is_root = value->is_local && strcmp(value->name, "root") == 0;
     const char *more =
         text_equal_folded(target, ending)

@@ -112,11 +112,14 @@ static bool open_quotes(struct route *route)
 /* One round; false when the address is bound for where it stands. */
 static bool route_once(struct route *route)
 {
+    struct tokens *tokens = &route->tokens;
+    if (tokens_find(tokens, '@') < tokens->count) {
+        tokens_drop_dot(tokens); /* of a domain that was within quotes until here */
+    }
     take_domain(route);
     if (route->is_foreign) {
         return false;
     }
-    struct tokens *tokens = &route->tokens;
     if (has_operator(tokens) || open_quotes(route)) {
         tokens_complete(route->arena, tokens, route->settings->rules.myorigin);
         return true;

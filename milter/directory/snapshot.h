@@ -14,7 +14,11 @@ struct table;
 
 /* Of the mail server whose addresses these are. Borrowed; process lifetime. */
 struct directory_settings {
-    const char *volume;      /* folder of the files */
+    const char *volume;      /* folder of the files; NULL: there are none */
+    bool accounts_elsewhere; /* docker-mailserver takes accounts and aliases from LDAP: of
+                                the volume patterns, local aliases and domains count */
+    bool others; /* sources beside the volume know more accounts, aliases and domains */
+    const char *domains;     /* further ones of ours, a list; or NULL */
     const char *may_send_as; /* file of `login: address` lines, or NULL */
     const char *hostname;    /* $myhostname */
     const char

@@ -5,6 +5,8 @@
 #ifndef FOREGATE_DIRECTORY_SOURCE_H
 #define FOREGATE_DIRECTORY_SOURCE_H
 
+#include <stdbool.h>
+
 enum answer_kind { ANSWER_FOUND, ANSWER_NOT_FOUND, ANSWER_FAILED };
 
 enum question_kind {
@@ -33,6 +35,7 @@ struct answer {
                            a source could not be asked now, or NULL */
     const char *source; /* FOUND: whose answer it is; NULL: a file of the volume */
     const char *limit;  /* FOUND, of a mailbox: its quota limit as written there, or NULL */
+    bool limit_counts;  /* Dovecot has the same; else the limit is for reports only */
 };
 
 const char *answer_kind_name(enum answer_kind kind);

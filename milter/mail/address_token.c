@@ -170,6 +170,16 @@ static bool stands_for_nobody(const struct tokens *tokens)
              (tokens->items[0].kind == TOKEN_QUOTED && tokens->items[0].text[0] == '\0')));
 }
 
+void tokens_drop_dot(struct tokens *tokens)
+{
+    size_t count = tokens->count;
+    if (count >= 2 && token_is(&tokens->items[count - 1], '.') &&
+        !token_is(&tokens->items[count - 2], '.') &&
+        !token_is(&tokens->items[count - 2], '@')) {
+        tokens->count--;
+    }
+}
+
 void tokens_complete(struct arena *arena, struct tokens *tokens, const char *origin)
 {
     if (stands_for_nobody(tokens)) {
@@ -183,12 +193,7 @@ void tokens_complete(struct arena *arena, struct tokens *tokens, const char *ori
     if (tokens_find_last(tokens, '@') == tokens->count) {
         add_domain(arena, tokens, origin);
     }
-    size_t count = tokens->count;
-    if (count >= 2 && token_is(&tokens->items[count - 1], '.') &&
-        !token_is(&tokens->items[count - 2], '.') &&
-        !token_is(&tokens->items[count - 2], '@')) {
-        tokens->count--;
-    }
+    tokens_drop_dot(tokens);
 }
 
 /* Both forms are written twice: first to nowhere, to learn the length. */

@@ -51,6 +51,9 @@ struct tokens tokens_slice(const struct tokens *tokens, size_t first, size_t las
  * at all. Source: trivial-rewrite/rewrite.c. */
 void tokens_complete(struct arena *arena, struct tokens *tokens, const char *origin);
 
+/* Drops one dot at the end, but not one behind a dot or an `@`. */
+void tokens_drop_dot(struct tokens *tokens);
+
 char *tokens_internal(struct arena *arena, const struct tokens *tokens);
 char *tokens_external(struct arena *arena, const struct tokens *tokens);
 

@@ -247,14 +247,18 @@ int await_run(struct call *call, lua_State *thread, int argument_count, int *res
         }
         const struct await *await = lua_touserdata(thread, -1);
         lua_pop(thread, *result_count);
-        pthread_mutex_unlock(&state->lock);
+        if (!call->keeps_lock) {
+            pthread_mutex_unlock(&state->lock);
+        }
         for (const struct await_job *job = await->jobs; job != NULL; job = job->next) {
             job->work(job->argument);
         }
         if (await->count > 0) {
             request_wait(call->services->loop, await->requests, await->count);
         }
-        pthread_mutex_lock(&state->lock);
+        if (!call->keeps_lock) {
+            pthread_mutex_lock(&state->lock);
+        }
         argument_count = 0;
     }
 }

@@ -326,13 +326,19 @@ static bool decide(struct call *call, size_t rule)
     return true;
 }
 
+int64_t generation_deadline_ms(const struct generation *generation, enum stage stage)
+{
+    bool is_long = stage == STAGE_HEADERS || stage == STAGE_FINISH;
+    return clock_monotonic_ms() +
+           (is_long ? generation->message_ms : generation->command_ms);
+}
+
 void engine_call(struct generation *generation, struct stage_call *stage)
 {
     stage->verdict = (struct verdict){.kind = VERDICT_CONTINUE};
     if (!generation_has_stage(generation, stage->stage)) {
         return;
     }
-    bool is_long = stage->stage == STAGE_HEADERS || stage->stage == STAGE_FINISH;
     struct call call = {
         .stage_call = stage,
         .services = generation->services,
@@ -340,8 +346,7 @@ void engine_call(struct generation *generation, struct stage_call *stage)
         .generation = generation->number,
         .scratch = arena_new(),
         .began_seconds = clock_seconds(),
-        .deadline_ms = clock_monotonic_ms() +
-                       (is_long ? generation->message_ms : generation->command_ms),
+        .deadline_ms = generation_deadline_ms(generation, stage->stage),
     };
     for (size_t i = 0; i < generation->ruleset.count; i++) {
         call.rule = &generation->ruleset.rules[i];

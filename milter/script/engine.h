@@ -121,6 +121,9 @@ bool generation_rule(const struct generation *generation, size_t index,
 bool generation_is_shadow(const struct generation *generation); /* mode = shadow, for all */
 bool generation_has_stage(const struct generation *generation, enum stage stage);
 
+/* When a call of this stage that begins now must have ended: monotonic. */
+int64_t generation_deadline_ms(const struct generation *generation, enum stage stage);
+
 /* One stage of one session: fill it, the verdict comes back in it. */
 struct stage_call {
     enum stage stage;

@@ -370,6 +370,7 @@ static void setting_push(lua_State *L, const struct config *config, const char *
     }
     switch (type) {
     case OPTION_TEXT:
+    case OPTION_SECRET:
     case OPTION_CHOICE:
     case OPTION_NETWORKS:
         lua_pushstring(L, text);

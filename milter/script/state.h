@@ -65,6 +65,7 @@ struct call {
     size_t refused_bytes;  /* the last request for memory, until it is asked again */
     int memory_failures;
     lua_State *running;
+    bool keeps_lock; /* of the state, while it waits: nobody else is to see it */
     int log_lines;
     struct observation *observation; /* of the function that runs; NULL: not observed */
 };

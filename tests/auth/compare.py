@@ -17,6 +17,7 @@ from fake_http import FakeHttp, Reply  # noqa: E402
 
 PROGRAM = os.environ.get("FOREGATE") or str(HERE.parents[1] / "build/dev/foregate")
 PASSWORD = "pass-word"
+PEER = "192.0.2.1"
 OK, UNKNOWN = "dovecot.auth.PASSDB_RESULT_OK", "dovecot.auth.PASSDB_RESULT_USER_UNKNOWN"
 USER_OK = "dovecot.auth.USERDB_RESULT_OK"
 SCHEMES = ("PLAIN", "CLEARTEXT", "CRYPT", "MD5-CRYPT", "SHA256-CRYPT", "SHA512-CRYPT", "BLF-CRYPT", "SHA", "SHA1", "SHA256",
@@ -27,6 +28,8 @@ CHEAP = {
     "ARGON2I": "{ARGON2I}$argon2i$v=19$m=1024,t=3,p=1$c2FsdHNhbHRzYWx0c2FsdA$yhjSTx7eWwbKlbEgo7G2BMHbhVq4ZDXbxhlOzQzCrFI",
     "ARGON2ID": "{ARGON2ID}$argon2id$v=19$m=1024,t=3,p=1$c2FsdHNhbHRzYWx0c2FsdA$2BeiDtm75xhRlDc1z4HZBUxmzaVYXdqk75WD95FCUoM",
 }
+
+CHEAP["YESCRYPT"] = "{CRYPT}$y$j9T$abcdefghijklmnop$fC71FXRoe4UV6.Ls5i9IGZ/VfS5Dh0oE5RShwGm16kB"
 
 # Bodies of auth_passdb_lookup(req), by user.
 PASSDB = {
@@ -59,6 +62,20 @@ PASSDB = {
     "nonumber": 'return "OK", {}',
     "boolean": f"return {OK}, true",
     "nothing": "return",
+    "codetext": f'return "1", {{ password = "{PASSWORD}" }}',
+    "yields": f'coroutine.yield() return {OK}, {{ password = "{PASSWORD}" }}',
+    "yieldsinside": f'''local t = {{ password = "{PASSWORD}" }}
+        for n in coroutine.wrap(function() for i = 1, 3 do coroutine.yield(i) end end) do t["y" .. n] = n end
+        t.dead = tostring(pcall(coroutine.yield)) return {OK}, t''',
+    "wrapfails": f'''local t = {{ password = "{PASSWORD}" }}
+        local f = coroutine.wrap(function()
+            local x <close> = setmetatable({{}}, {{ __close = function() t.closed = "yes" end }})
+            error("inside", 0)
+        end)
+        local ok, why = pcall(function() f() end)
+        t.why = why:match("[^/]*$") return {OK}, t''',
+    "finalizer": f'''local class = setmetatable({{}}, {{ __gc = function() end, __index = {{ x = 1 }} }})
+        return {OK}, {{ password = "{PASSWORD}", x = class.x, m = type(getmetatable(class).__gc) }}''',
     "bogus": f'return {OK}, "password={{BOGUS}}x"',
     "badhash": f'return {OK}, "password={{SSHA256}}x"',
     "otherscheme": f'return {OK}, {{ password = "{{plain}}{PASSWORD}" }}',
@@ -138,11 +155,13 @@ function auth_userdb_iterate() return {{ "a@example.test", "b", "C" }} end
     return "\n".join(lines), list(passdb)
 
 
-def foregate(script, users, passwords=None, *options):
+def foregate(script, users, passwords=None, remote_ip=None):
     arguments = [argument for user in users for argument in ("--user", user)]
+    if remote_ip:
+        arguments += ["--remote-ip", remote_ip]
     if passwords is not None:
         arguments.append("--password-stdin")
-    result = subprocess.run([PROGRAM, "-c", os.devnull, "-o", f"lua.script={script}", *options, "auth", "--json", *arguments],
+    result = subprocess.run([PROGRAM, "-c", os.devnull, "-o", f"lua.script={script}", "auth", "--json", *arguments],
                             input="".join(one + "\n" for one in passwords or ()), capture_output=True, text=True, timeout=60,
                             check=False)
     replies = [json.loads(line) for line in result.stdout.splitlines()]
@@ -238,22 +257,47 @@ def compare_web(folder, comparison, web):
              for one in web.asked]
     comparison.compare("what the server was asked", sorted(set(asked)), sorted(
         {("POST", f"/account/{user}", f"user={user}".encode(), "accounts/1", "text/plain", None) for user in users}))
-    script = write_script(folder, "basic_auth.lua", web.url)
-    dovecot = AuthDovecot(str(folder / "basic"), script, blocking=True)
+
+
+def compare_examples(folder, comparison, web):
+    """The scripts of the manuals of Dovecot and docker-mailserver."""
+    refusals = {"refused": "no", "not_found": "no"}
     users = ["alice@example.test", "bob@example.test"]
+    for name, path, statuses in (("basic_auth.lua", "/dav", (207, 401, 500)), ("json_post.lua", "/login", (200, 403, 500))):
+        script = write_script(folder, name, web.url)
+        dovecot = AuthDovecot(str(folder / name.partition(".")[0]), script, blocking=True)
+        try:
+            for password, status in zip((PASSWORD, "wrong", 'o"d\\d'), statuses):
+                web.answers[path] = Reply(status, b"x")
+                replies = foregate(script, users, [password] * len(users), PEER)
+                for user, reply, wanted in zip(users, replies, dovecot.test(users, password, PEER)):
+                    comparison.compare(f"{name} {user} {password}", ours(reply["passdb"], refusals), theirs(wanted))
+        finally:
+            dovecot.stop()
+        heads = {}
+        for one in web.asked:
+            if one.path == path:
+                key = one.method, one.body, one.headers.get("authorization"), one.headers.get("x-forwarded-for")
+                heads[key] = heads.get(key, 0) + 1
+        comparison.compare(f"{name}: each was asked the same by both", (len(heads), set(heads.values())), (6, {2}))
+    compare_file(folder, comparison)
+
+
+def compare_file(folder, comparison):
+    (folder / "users").write_text(f"alice {PASSWORD}\nbob {{SHA256}}x\ncarol with blank\n")
+    script = write_script(folder, "flat_file.lua", "")
+    dovecot = AuthDovecot(str(folder / "flat_file"), script)
+    users = ["alice", "alice@example.test", "bob", "carol", "nobody"]
     try:
-        for password, reply_status in ((PASSWORD, 207), ("wrong", 401), ("odd", 500)):
-            web.answers["/dav"] = Reply(reply_status, b"x")
+        for password in (PASSWORD, "wrong", "with", "with blank"):
             replies = foregate(script, users, [password] * len(users))
             for user, reply, wanted in zip(users, replies, dovecot.test(users, password)):
-                comparison.compare(f"basic {user} {password}", ours(reply["passdb"], refusals), theirs(wanted))
+                comparison.compare(f"flat_file {user} {password}", ours(reply["passdb"], {"refused": "no", "not_found": "no"}),
+                                   theirs(wanted))
+        for user, reply, wanted in zip(users, foregate(script, users), dovecot.user(users)):
+            comparison.compare(f"flat_file user {user}", ours(reply["userdb"], {}), theirs(wanted))
     finally:
         dovecot.stop()
-    heads = {}
-    for one in web.asked:
-        if one.path == "/dav":
-            heads.setdefault((one.method, one.headers["authorization"], one.headers["x-forwarded-for"]), []).append(one)
-    comparison.compare("each was asked the same by both", {len(ones) for ones in heads.values()}, {2})
 
 
 def start_web(hashed):
@@ -275,6 +319,7 @@ def main():
                                 check=True).stdout.strip()
         web = start_web(hashed)
         compare_web(folder, comparison, web)
+        compare_examples(folder, comparison, web)
         web.stop()
     print(f"{comparison.count} answers compared, {comparison.differences} differ")
     return 1 if comparison.differences or comparison.count < 200 else 0

@@ -98,10 +98,11 @@ class AuthDovecot:
             found = pairs(fields)
             yield {"PASS": "found", "NOTFOUND": "not_found"}.get(word, "failed"), found.pop("user", None), found
 
-    def test(self, users, password):
+    def test(self, users, password, remote_ip=None):
         """As `doveadm auth test`; "no" is a wrong password or no such user, which Dovecot does not tell apart."""
         secrets = [base64.b64encode(f"\0{user}\0{password}".encode()).decode() for user in users]
-        for word, fields in self.client.ask([("AUTH", "PLAIN", "service=smtp", "no-penalty", "nodelay", "resp=" + secret)
+        peer = ["rip=" + remote_ip] if remote_ip else []
+        for word, fields in self.client.ask([("AUTH", "PLAIN", "service=smtp", "no-penalty", "nodelay", *peer, "resp=" + secret)
                                              for secret in secrets]):
             found = pairs(fields)
             name = found.pop("user", None)

@@ -21,6 +21,9 @@ function auth_passdb_lookup(req)
         print("and", req.password)
         error("with " .. tostring(req.password))
     end
+    if req.user == "proxied" then
+        return dovecot.auth.PASSDB_RESULT_OK, {{ nopassword = "y", pass = req.password, token = req.password, host = "b" }}
+    end
     return dovecot.auth.PASSDB_RESULT_OK, {{ password = "{SECRET}", user = "renamed", x = "1" }}
 end
 function auth_userdb_lookup(req)
@@ -50,6 +53,12 @@ class Auth(unittest.TestCase):
         for arguments, stdin, status in (
                 (["--user", "alice"], "", 0),
                 (["--user=alice", "--password-stdin"], SECRET + "\n", 0),
+                (["--user=alice", "--password-stdin"], SECRET, 0),
+                (["--user=alice", "--password-stdin"], SECRET + "\0x\n", 2),
+                (["--user=alice", "--password-stdin"], "x" * 5000 + "\n", 2),
+                (["--user=alice", "--password-stdin"], "\n", 1),
+                (["--user=proxied", "--password-stdin"], SECRET + "\n", 0),
+                (["--json", "--user=proxied", "--password-stdin"], SECRET + "\n", 0),
                 (["--user", "alice", "--password-stdin"], "wrong\n", 1),
                 (["--user", "alice", "--user", "nobody"], "", 1),
                 (["--user", "alice", "--user", "family"], "", 2),
@@ -104,6 +113,9 @@ class Auth(unittest.TestCase):
         self.check_finding("function auth_userdb_lookup(", "auth-script", 1)
         self.check_finding("function auth_password_verify(req, password)\n  if req:password_verify('x', password) then\n"
                            "    return 1, ''\n  end\nend", "password-verify-truth", 2)
+        self.check_finding("function auth_userdb_lookup(req)\n  return dovecot.auth.USERDB_RESULT_OK\nend", "auth-script-value", 2)
+        self.check_finding("function auth_userdb_lookup(req)\n  return dovecot.auth.PASSDB_RESULT_USER_UNKNOWN, ''\nend",
+                           "auth-script-family", 2)
 
 
 if __name__ == "__main__":

@@ -179,7 +179,7 @@ class Sources(CommandCase):
             ("states = 1\nstates = 2\n", {}, [], f"{self.config}:2: states is set twice, first in line 1"),
             ("", {"FOREGATE_STATES": "many"}, [], "environment FOREGATE_STATES: FOREGATE_STATES = many: this is no number"),
             ("", {}, ["-o", "log.level=loud"], "-o log.level: log.level = loud: this value is not known"),
-            ("", {"ACCOUNT_PROVISIONER": "LDAP"}, [], "only FILE, the config volume, is served so far"),
+            ("", {"ACCOUNT_PROVISIONER": "OIDC"}, [], "write one of: FILE LDAP"),
             ("log.format = a\033[2Jb\n", {}, [], "a?[2Jb"),
         ]
         for text, environment, arguments, reason in cases:
@@ -306,7 +306,7 @@ class Resolve(CommandCase):
 class Check(CommandCase):
     def findings(self, *arguments, **options):
         (object,) = self.objects(*arguments, "check", "--json", **options)
-        self.assertEqual(set(object), {"findings", "errors", "warnings", "quota"})
+        self.assertEqual(set(object), {"findings", "errors", "warnings", "quota", "sources"})
         for severity in ("error", "warning"):
             shown = sum(finding["severity"] == severity for finding in object["findings"])
             self.assertGreaterEqual(object[f"{severity}s"], shown)

@@ -501,7 +501,8 @@ class Tables(Case):
         events = {code_spans(name)[0] for _, _, rows in tables("Event") for _, (name, *_) in rows}
         logged = set(re.findall(r'log_begin\(&line, \w+, "(\w+)"', source))
         logged |= set(re.findall(r'log_message\(\s*[^";]*?"(\w+)"', source))
-        logged |= set(re.findall(r'log_change\(breaker, "(\w+)"', source))
+        changes = re.findall(r'log_change\(breaker, "(\w+)"', source)
+        logged |= {f"{what}_{change}" for what in re.findall(r'breaker_init\([^;"]*"(\w+)"', source) for change in changes}
         self.assertEqual(events, logged)
 
 

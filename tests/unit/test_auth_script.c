@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Auth scripts: what they return, see and may use up, and many that wait at once. */
-#include "http_server.h"
+#include "auth_fixture.h"
 
-#include "authscript/auth_script.h"
 #include "authscript/lint.h"
-#include "base/log.h"
-
-#include <stdio.h>
-#include <sys/stat.h>
 
 enum { CALLERS = 40, STATES = 2, SLOW_MS = 100 };
-
-static struct loop *loop;
-static struct http_client *http;
-static char path[] = "/tmp/foregate-auth-XXXXXX";
 
 static const char *server_answer(size_t number, bool *goes_on)
 {
@@ -24,31 +15,6 @@ static const char *server_answer(size_t number, bool *goes_on)
     return number == 2
                ? NULL
                : "HTTP/1.1 207 Multi-Status\r\nX-A: b\r\nContent-Length: 2\r\n\r\nhi";
-}
-
-static void write_file(const char *text)
-{
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-static struct auth_script *load(const char *text, int states, struct error *error)
-{
-    write_file(text);
-    const struct auth_script_settings settings = {
-        .file = path,
-        .arguments = "domain=example.com key=a=b flag",
-        .scheme = "PLAIN",
-        .states = states,
-        .memory = 4 << 20,
-        .instructions = 1000000,
-        .timeout_ms = 2000,
-        .loop = loop,
-        .http = http,
-    };
-    return auth_script_new(&settings, error);
 }
 
 static const struct expectation {
@@ -78,7 +44,8 @@ static const struct expectation {
     {"return 0, ''", AUTH_FAILED, "returned 0"},
     {"return 1.5, ''", AUTH_FAILED, "returned 1.5"},
     {"return", AUTH_FAILED, ":1: auth_userdb_lookup returned a nil first"},
-    {"return '1', {}", AUTH_FAILED, "returned a string first"},
+    {"return '1', {}", AUTH_FOUND, ""},
+    {"return 'one', {}", AUTH_FAILED, "returned a string first"},
     {"return 1, true", AUTH_FAILED, "returned a boolean second"},
     {"return -2, print", AUTH_FAILED, "returned a function second"},
     {"local x = nil return x.y", AUTH_FAILED, ":1: attempt to index a nil value"},
@@ -125,6 +92,12 @@ static const struct expectation {
      "= "
      "#dovecot.split_tabescaped('a\\tb\\t'), c = dovecot.net_ip_family('::1') }",
      AUTH_FOUND, "a=yes b=3 c=6 "},
+    {"return 1, { a = dovecot.var_expand('%{env:NO_SUCH | default(\"x\")}%%') }",
+     AUTH_FOUND, "a=x% "},
+    {"return 1, { a = dovecot.var_expand('%{user}') }", AUTH_FAILED,
+     "there is no variable user"},
+    {"return 1, { a = req:var_expand('%3.2u|%-3.2u|%-9223372036854775808.2u|%99.2u|%0u') }",
+     AUTH_FOUND, "a=ce|co|al|| "},
     {"return 1, { a = type(dovecot.gettimeofday().tv_sec), b = dovecot.microseconds() > 0 "
      "}",
      AUTH_FOUND, "a=number b=yes "},
@@ -164,13 +137,6 @@ static const char *fields_text(struct arena *arena, const struct auth_reply *rep
     return text;
 }
 
-static struct auth_request request_of(struct arena *arena, const char *user)
-{
-    struct auth_request request = auth_request_new(arena, user);
-    request.service = "smtp";
-    return request;
-}
-
 static void test_userdb(void **state)
 {
     (void)state;
@@ -197,6 +163,27 @@ static void test_userdb(void **state)
         auth_script_free(&script);
         arena_free(&arena);
     }
+}
+
+/* On a relay host the names may be unknown; nobody needs them. */
+static void test_names_of_another_host(void **state)
+{
+    (void)state;
+    struct error error;
+    struct arena *arena = arena_new();
+    needs_ids = false;
+    struct auth_script *script = load("function auth_userdb_lookup(req) return 1, { uid = "
+                                      "'nobody-has-this', gid = '5' } end",
+                                      1, &error);
+    needs_ids = true;
+    assert_non_null(script);
+    struct auth_request request = request_of(arena, "alice");
+    struct auth_reply reply;
+    auth_script_userdb(script, &request, arena, &reply);
+    assert_int_equal(reply.answer, AUTH_FOUND);
+    assert_string_equal(fields_text(arena, &reply), "gid=5 uid=nobody-has-this ");
+    auth_script_free(&script);
+    arena_free(&arena);
 }
 
 /* Globals that keep all memory end with the state that they are in. */
@@ -325,6 +312,26 @@ static const struct {
     {"if req:password_verify(a, b) == 1 then end", false},
     {"if (req:password_verify(a, b)) == 1 then end", false},
     {"if (req:password_verify(a, b)) > 0 then end", false},
+    {"if req:password_verify(a, b) ~= 0 then end", true},
+    {"if (req:password_verify(a, b)) >= 0 then end", true},
+    {"if req:password_verify(a, b) > -1 then end", true},
+    {"if req:password_verify(a, b) ~= 1 then end", false},
+    {"function auth_userdb_lookup(r) return dovecot.auth.PASSDB_RESULT_USER_UNKNOWN, '' "
+     "end",
+     true},
+    {"function auth_password_verify(r) return dovecot.auth.USERDB_RESULT_USER_UNKNOWN, '' "
+     "end",
+     true},
+    {"function auth_userdb_lookup(r) return dovecot.auth.PASSDB_RESULT_OK, {} end", false},
+    {"function auth_userdb_lookup(r) x(function() end) return "
+     "dovecot.auth.USERDB_RESULT_USER_UNKNOWN, '' end",
+     false},
+    {"function helper() return dovecot.auth.PASSDB_RESULT_USER_UNKNOWN, '' end", false},
+    {"function auth_userdb_lookup(r) return dovecot.auth.USERDB_RESULT_OK end", true},
+    {"return dovecot.auth.PASSDB_RESULT_USER_UNKNOWN", true},
+    {"return dovecot.auth.PASSDB_RESULT_USER_UNKNOWN;", true},
+    {"return dovecot.auth.PASSDB_RESULT_USER_UNKNOWN --, ''\n, ''", false},
+    {"return dovecot.auth.PASSDB_RESULT_OK == x and 1 or 2, {}", false},
     {"local ok = req:password_verify(a, b)\nif ok == 1 then end", false},
     {"local ok = req:password_verify(a, b) == 1\nif ok then end", false},
     {"-- if req:password_verify(a, b) then end", false},
@@ -406,42 +413,13 @@ static void test_waiting(void **state)
     arena_free(&arena);
 }
 
-static void no_line(const struct log_line *line)
-{
-    (void)line;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    struct error error;
-    log_capture(no_line);
-    start_server(state);
-    loop = loop_start(&error);
-    const struct http_settings settings = {
-        .timeout_ms = 1000, .requests = 100, .max_body = 1000, .idle_ms = 1000};
-    http = http_client_new(loop, &settings, &error);
-    int file = mkstemp(path);
-    close(file);
-    return loop != NULL && http != NULL && file >= 0 ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    http_client_free(&http);
-    loop_stop(&loop);
-    unlink(path);
-    stop_server(state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_userdb),     cmocka_unit_test(test_hoard),
-        cmocka_unit_test(test_afterwards), cmocka_unit_test(test_files),
-        cmocka_unit_test(test_lint),       cmocka_unit_test(test_waiting),
+        cmocka_unit_test(test_userdb),  cmocka_unit_test(test_names_of_another_host),
+        cmocka_unit_test(test_hoard),   cmocka_unit_test(test_afterwards),
+        cmocka_unit_test(test_files),   cmocka_unit_test(test_lint),
+        cmocka_unit_test(test_waiting),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -222,7 +222,8 @@ static void dms_settings_are_read(void **state)
         {"OTHER='open\nENABLE_X='1'\n", "1", NULL},
         {"ENABLE_X='1\n", "", ":1: ENABLE_X: the closing quote is missing"},
         {"\nENABLE_X='2'\n", "2", ":2: ENABLE_X = 2: this is neither yes nor no"},
-        {"ACCOUNT_PROVISIONER='LDAP'\n", "no", ":1: ACCOUNT_PROVISIONER = LDAP: "},
+        {"ACCOUNT_PROVISIONER='SQL'\n", "no", ":1: ACCOUNT_PROVISIONER = SQL: "},
+        {"ACCOUNT_PROVISIONER='LDAP'\n", "no", NULL},
         {"ACCOUNT_PROVISIONER='FILE'\n", "no", NULL},
         {"ACCOUNT_PROVISIONER=''\n", "no", NULL},
     };

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "command/check_sources.h"
+
+#include "backends.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "command/json.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* An address to ask about: the operator's, or an account of the volume, or one that most
+ * domains have. */
+static const char *sample_address(const struct config *config,
+                                  const struct snapshot *snapshot, struct arena *arena)
+{
+    const char *given = config_text(config, "directory.sample");
+    const char *account = snapshot_first_account(snapshot);
+    const char *domain;
+    size_t cursor = 0;
+    if (given != NULL && *given != '\0') {
+        return text_fold_copy(arena, given);
+    }
+    if (account != NULL) {
+        return account;
+    }
+    if (!snapshot_next_domain(snapshot, &cursor, &domain)) {
+        domain = config_domain(config_text(config, "hostname"));
+    }
+    return arena_format(arena, "postmaster@%s", domain);
+}
+
+static void add_failure(const struct source_trial *trial, struct finding_list *findings)
+{
+    const char *name = source_kind_name(trial->kind);
+    finding_add_format(
+        findings, FINDING_WARNING, "source-failed", "", 0,
+        arena_format(findings->arena,
+                     "Mend it; what its options say stands in the output of `foregate "
+                     "config` below %s.",
+                     name),
+        "The source %s cannot tell the %s %s: %s. While that is so, its last answers "
+        "serve for %s.stale, and then %s.on_failure decides",
+        name, trial->question, trial->key, trial->reason, name, name);
+}
+
+static void try_one(struct backends *backends, size_t index,
+                    const struct snapshot *snapshot, const struct question *question,
+                    struct source_report *report, struct finding_list *findings)
+{
+    struct timespec begin;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    struct answer answer =
+        sources_try(backends->sources, index, snapshot, question, findings->arena);
+    struct source_trial *trial = &report->trials[report->count++];
+    *trial = (struct source_trial){
+        .kind = sources_kind(backends->sources, index),
+        .question = question->kind == QUESTION_DOMAIN ? "domain" : "account",
+        .key = question->key,
+        .answer = answer_kind_name(answer.kind),
+        .value = answer.value,
+        .reason = answer.kind == ANSWER_FAILED ? answer.reason : NULL,
+        .ms = clock_elapsed_ms(&begin),
+    };
+    if (answer.kind == ANSWER_FAILED) {
+        add_failure(trial, findings);
+    }
+}
+
+static void try_all(struct backends *backends, const struct snapshot *snapshot,
+                    const char *address, struct source_report *report,
+                    struct finding_list *findings)
+{
+    const struct question account = {QUESTION_MAILBOX, address};
+    const char *at = strrchr(address, '@');
+    const struct question domain = {QUESTION_DOMAIN, at != NULL ? at + 1 : ""};
+    for (size_t i = 0; i < sources_count(backends->sources); i++) {
+        enum source_kind kind = sources_kind(backends->sources, i);
+        if (kind == SOURCE_LDAP) {
+            try_one(backends, i, snapshot, &domain, report, findings);
+        }
+        if (kind != SOURCE_DMS) {
+            try_one(backends, i, snapshot, &account, report, findings);
+        }
+    }
+}
+
+static void add_table_findings(const struct backends *backends,
+                               struct finding_list *findings)
+{
+    const struct finding_list *found = backends_findings(backends);
+    for (size_t i = 0; found != NULL && i < found->count; i++) {
+        const struct finding *finding = &found->entries[i];
+        finding_add(findings, finding->severity, finding->code,
+                    arena_copy(findings->arena, finding->file), finding->line,
+                    finding->message, finding->remedy);
+    }
+}
+
+struct source_report check_sources(const struct config *config,
+                                   const struct snapshot *snapshot,
+                                   struct finding_list *findings)
+{
+    struct source_report report = {.count = 0};
+    struct backends backends;
+    struct error error = {0};
+    log_configure(LOG_ERROR, LOG_FORMAT_TEXT); /* what fails is a finding here */
+    if (!backends_start(&backends, config, NULL, &error)) {
+        finding_add(findings, FINDING_ERROR, "source", "", 0,
+                    arena_copy(findings->arena, error.text),
+                    "Mend it; until then `run` does not start");
+        return report;
+    }
+    if (backends.sources != NULL && snapshot != NULL) {
+        try_all(&backends, snapshot, sample_address(config, snapshot, findings->arena),
+                &report, findings);
+    }
+    add_table_findings(&backends, findings);
+    backends_stop(&backends);
+    return report;
+}
+
+json_t *source_report_json(const struct source_report *report)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < report->count; i++) {
+        const struct source_trial *trial = &report->trials[i];
+        json_t *object = json_object();
+        json_object_set_new(object, "source", json_text(source_kind_name(trial->kind)));
+        json_object_set_new(object, "question", json_text(trial->question));
+        json_object_set_new(object, "key", json_text(trial->key));
+        json_object_set_new(object, "answer", json_text(trial->answer));
+        json_object_set_new(object, "value", json_text(trial->value));
+        json_object_set_new(object, "reason", json_text(trial->reason));
+        json_object_set_new(object, "ms", json_real(trial->ms));
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+void source_report_print(const struct source_report *report, struct arena *arena)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        const struct source_trial *trial = &report->trials[i];
+        const char *more = trial->reason != NULL ? trial->reason : trial->value;
+        const char *line =
+            arena_format(arena, "source %s: %s %s: %s%s%s", source_kind_name(trial->kind),
+                         trial->question, trial->key, trial->answer,
+                         more != NULL ? ", " : "", more != NULL ? more : "");
+        printf("%s (%.1f ms)\n", text_printable(arena, line, strlen(line)), trial->ms);
+    }
+}

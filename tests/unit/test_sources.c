@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: MIT */
+/* Sources one behind the other, with scripted ones in place of LDAP and the others, and a
+ * clock that is moved by hand. */
+#include "directory/ownership.h"
+#include "sources/ask.h"
+#include "sources/memory.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "volume.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* What each kind says now, by question; anything else is NOT_FOUND. */
+struct line {
+    enum question_kind question;
+    const char *key;
+    const char *value;
+};
+
+static struct {
+    const struct line *lines;
+    const char *failure; /* it says nothing else */
+    int asked;
+    int timeout_ms; /* of the last question */
+} script[SOURCE_KINDS];
+
+bool ask_is_meant(enum source_kind kind, enum question_kind question)
+{
+    (void)kind;
+    return question != QUESTION_PATTERN && question != QUESTION_LOCAL &&
+           question != QUESTION_LIMIT;
+}
+
+struct answer ask_source(const struct source_settings *source,
+                         const struct question *question, int timeout_ms,
+                         struct arena *arena)
+{
+    script[source->kind].asked++;
+    script[source->kind].timeout_ms = timeout_ms;
+    if (script[source->kind].failure != NULL) {
+        return (struct answer){.kind = ANSWER_FAILED,
+                               .reason = arena_copy(arena, script[source->kind].failure)};
+    }
+    for (const struct line *line = script[source->kind].lines;
+         line != NULL && line->key != NULL; line++) {
+        if (line->question == question->kind && strcmp(line->key, question->key) == 0) {
+            return (struct answer){
+                .kind = ANSWER_FOUND,
+                .value = line->value,
+                .source = source_kind_name(source->kind),
+                .limit = question->kind == QUESTION_MAILBOX ? "7M" : NULL,
+                .limit_counts = source->kind == SOURCE_DOVECOT,
+            };
+        }
+    }
+    return (struct answer){.kind = ANSWER_NOT_FOUND};
+}
+
+static const struct line ldap_lines[] = {
+    {QUESTION_DOMAIN, "ldap.test", "ldap.test"},
+    {QUESTION_MAILBOX, "ann@ldap.test", "ann@ldap.test"},
+    {QUESTION_TABLE, "sales@ldap.test", "ann@ldap.test,carl@vol.test"},
+    {QUESTION_SENDER, "ann@ldap.test", "ann@ldap.test, ann"},
+    {QUESTION_SENDER, "@all.test", "ann"},
+    {0, NULL, NULL},
+};
+
+static const struct line dovecot_lines[] = {
+    {QUESTION_MAILBOX, "dora@vol.test", "dora@vol.test"},
+    {QUESTION_MAILBOX, "ann@ldap.test", "other@ldap.test"},
+    {0, NULL, NULL},
+};
+
+struct stage {
+    struct volume volume;
+    struct snapshot *snapshot;
+    struct sources *sources;
+    struct source_memory memory;
+    struct arena *arena;
+    struct directory directory;
+};
+
+static struct stage *stage;
+
+static void set_up(const struct source_settings *list, size_t count)
+{
+    struct error error = {0};
+    memset(script, 0, sizeof script);
+    script[SOURCE_LDAP].lines = ldap_lines;
+    script[SOURCE_DOVECOT].lines = dovecot_lines;
+    clock_stop(1000000);
+    log_configure(LOG_ERROR, LOG_FORMAT_TEXT);
+    stage = test_calloc(1, sizeof *stage);
+    volume_begin(&stage->volume);
+    volume_write(&stage->volume, "postfix-accounts.cf", "carl@vol.test|x\n");
+    volume_write(&stage->volume, "postfix-virtual.cf", "list@vol.test sales@ldap.test\n");
+    stage->snapshot = dms_load(&stage->volume.settings, NULL, &error);
+    assert_non_null(stage->snapshot);
+    stage->sources = sources_new(list, count);
+    stage->arena = arena_new();
+    stage->directory =
+        source_memory_begin(&stage->memory, stage->sources, stage->snapshot, stage->arena);
+}
+
+static void tear_down(void)
+{
+    source_memory_end(&stage->memory);
+    sources_free(&stage->sources);
+    snapshot_release(&stage->snapshot);
+    arena_free(&stage->arena);
+    volume_end(&stage->volume);
+    test_free(stage);
+    clock_go();
+}
+
+static void next_message(void)
+{
+    stage->directory =
+        source_memory_begin(&stage->memory, stage->sources, stage->snapshot, stage->arena);
+}
+
+static struct answer ask(enum question_kind kind, const char *key)
+{
+    const struct question question = {kind, key};
+    return directory_answer(&stage->directory, &question, stage->arena);
+}
+
+static const struct source_settings dms = {.kind = SOURCE_DMS};
+
+/* An hour of stale answers, ten seconds of fresh ones. */
+static struct source_settings source(enum source_kind kind)
+{
+    return (struct source_settings){
+        .kind = kind, .timeout_ms = 500, .cache_ms = 10000, .stale_ms = 3600000};
+}
+
+static void first_that_knows_answers(void **state)
+{
+    (void)state;
+    const struct source_settings list[] = {dms, source(SOURCE_LDAP),
+                                           source(SOURCE_DOVECOT)};
+
+    static const struct {
+        enum question_kind kind;
+        const char *key, *value, *source;
+    } cases[] = {
+        {QUESTION_MAILBOX, "carl@vol.test", "carl@vol.test", NULL},
+        {QUESTION_MAILBOX, "ann@ldap.test", "ann@ldap.test", "ldap"},
+        {QUESTION_MAILBOX, "dora@vol.test", "dora@vol.test", "dovecot"},
+        {QUESTION_MAILBOX, "nobody@vol.test", NULL, NULL},
+        {QUESTION_DOMAIN, "ldap.test", "ldap.test", "ldap"},
+        {QUESTION_DOMAIN, "elsewhere.test", NULL, NULL},
+    };
+
+    set_up(list, 3);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct answer answer = ask(cases[i].kind, cases[i].key);
+        assert_int_equal(answer.kind,
+                         cases[i].value != NULL ? ANSWER_FOUND : ANSWER_NOT_FOUND);
+        assert_null(answer.reason);
+        if (cases[i].value != NULL) {
+            assert_string_equal(answer.value, cases[i].value);
+            assert_true(cases[i].source == NULL
+                            ? answer.source == NULL
+                            : strcmp(answer.source, cases[i].source) == 0);
+        }
+    }
+    tear_down();
+}
+
+static void failure_stops_or_goes_on(void **state)
+{
+    (void)state;
+    struct source_settings list[] = {source(SOURCE_LDAP), dms};
+    set_up(list, 2);
+    script[SOURCE_LDAP].failure = "nobody listens";
+    struct answer answer = ask(QUESTION_MAILBOX, "carl@vol.test");
+    assert_int_equal(answer.kind, ANSWER_FAILED);
+    assert_string_equal(answer.reason, "ldap: nobody listens");
+    tear_down();
+
+    list[0].goes_on = true;
+    set_up(list, 2);
+    script[SOURCE_LDAP].failure = "nobody listens";
+    answer = ask(QUESTION_MAILBOX, "carl@vol.test");
+    assert_int_equal(answer.kind, ANSWER_FOUND);
+    answer = ask(QUESTION_MAILBOX, "nobody@vol.test");
+    assert_int_equal(answer.kind, ANSWER_NOT_FOUND);
+    assert_string_equal(answer.reason, "ldap: nobody listens");
+    tear_down();
+}
+
+static void a_message_asks_once(void **state)
+{
+    (void)state;
+    const struct source_settings list[] = {dms, source(SOURCE_LDAP)};
+    set_up(list, 2);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(ask(QUESTION_MAILBOX, "ann@ldap.test").kind, ANSWER_FOUND);
+        assert_int_equal(ask(QUESTION_MAILBOX, "none@ldap.test").kind, ANSWER_NOT_FOUND);
+        clock_advance(60000); /* beyond what is cached */
+    }
+    assert_int_equal(script[SOURCE_LDAP].asked, 2);
+    script[SOURCE_LDAP].failure = "away";
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(ask(QUESTION_MAILBOX, "late@ldap.test").kind, ANSWER_FAILED);
+    }
+    assert_int_equal(script[SOURCE_LDAP].asked, 3);
+    tear_down();
+}
+
+static void fresh_answers_are_not_asked_for(void **state)
+{
+    (void)state;
+    const struct source_settings list[] = {dms, source(SOURCE_LDAP)};
+
+    static const struct {
+        const char *key;
+        int64_t age_ms;
+        int asked; /* the second time */
+    } cases[] = {
+        {"ann@ldap.test", 9999, 0},
+        {"ann@ldap.test", 10001, 1},
+        {"none@ldap.test", 999, 0},
+        {"none@ldap.test", 1001, 1},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        set_up(list, 2);
+        enum answer_kind first = ask(QUESTION_MAILBOX, cases[i].key).kind;
+        next_message();
+        clock_advance(cases[i].age_ms);
+        script[SOURCE_LDAP].asked = 0;
+        assert_int_equal(ask(QUESTION_MAILBOX, cases[i].key).kind, first);
+        assert_int_equal(script[SOURCE_LDAP].asked, cases[i].asked);
+        tear_down();
+    }
+}
+
+static void stale_answers_serve_for_a_while(void **state)
+{
+    (void)state;
+    const struct source_settings list[] = {dms, source(SOURCE_LDAP)};
+    set_up(list, 2);
+    ask(QUESTION_MAILBOX, "ann@ldap.test");
+    ask(QUESTION_MAILBOX, "none@ldap.test");
+    script[SOURCE_LDAP].failure = "away";
+    clock_advance(60000);
+    next_message();
+    struct answer found = ask(QUESTION_MAILBOX, "ann@ldap.test");
+    assert_int_equal(found.kind, ANSWER_FOUND);
+    assert_string_equal(found.source, "ldap, 60 s old");
+    /* That nobody had it then is no proof that nobody has it now. */
+    struct answer none = ask(QUESTION_MAILBOX, "none@ldap.test");
+    assert_int_equal(none.kind, ANSWER_NOT_FOUND);
+    assert_string_equal(none.reason, "ldap: away");
+    clock_advance(3600000);
+    next_message();
+    assert_int_equal(ask(QUESTION_MAILBOX, "ann@ldap.test").kind, ANSWER_FAILED);
+    tear_down();
+}
+
+static void breaker_opens_by_different_questions(void **state)
+{
+    (void)state;
+    const struct source_settings list[] = {dms, source(SOURCE_LDAP)};
+    set_up(list, 2);
+    script[SOURCE_LDAP].failure = "away";
+    for (int i = 0; i < 5; i++) { /* one broken entry */
+        next_message();
+        ask(QUESTION_MAILBOX, "bad@ldap.test");
+    }
+    assert_int_equal(script[SOURCE_LDAP].asked, 5);
+    ask(QUESTION_MAILBOX, "a@ldap.test");
+    ask(QUESTION_MAILBOX, "b@ldap.test");
+    assert_int_equal(script[SOURCE_LDAP].asked, 7);
+    struct answer refused = ask(QUESTION_MAILBOX, "c@ldap.test");
+    assert_int_equal(refused.kind, ANSWER_FAILED);
+    assert_string_equal(refused.reason, "ldap: away");
+    assert_int_equal(script[SOURCE_LDAP].asked, 7);
+    script[SOURCE_LDAP].failure = NULL;
+    clock_advance(200);
+    /* It did not wait before, so it may be asked; and that finds out. */
+    assert_int_equal(ask(QUESTION_MAILBOX, "c@ldap.test").kind, ANSWER_NOT_FOUND);
+    assert_int_equal(ask(QUESTION_MAILBOX, "ann@ldap.test").kind, ANSWER_FOUND);
+    tear_down();
+}
+
+static void nobody_waits_beyond_the_deadline(void **state)
+{
+    (void)state;
+    const struct source_settings list[] = {dms, source(SOURCE_LDAP)};
+    set_up(list, 2);
+    stage->directory.deadline_ms = clock_monotonic_ms() + 120;
+    assert_int_equal(ask(QUESTION_MAILBOX, "ann@ldap.test").kind, ANSWER_FOUND);
+    assert_int_equal(script[SOURCE_LDAP].timeout_ms, 120);
+    clock_advance(120);
+    struct answer late = ask(QUESTION_MAILBOX, "bob@ldap.test");
+    assert_int_equal(late.kind, ANSWER_FAILED);
+    assert_string_equal(late.reason, "ldap: no time is left to ask it");
+    assert_int_equal(script[SOURCE_LDAP].asked, 1);
+    stage->directory.deadline_ms = clock_monotonic_ms() + 10000;
+    assert_int_equal(ask(QUESTION_MAILBOX, "bob@ldap.test").kind, ANSWER_NOT_FOUND);
+    assert_int_equal(script[SOURCE_LDAP].timeout_ms, 500);
+    tear_down();
+}
+
+static void limits_are_known_without_asking(void **state)
+{
+    (void)state;
+    const struct source_settings list[] = {dms, source(SOURCE_LDAP),
+                                           source(SOURCE_DOVECOT)};
+    set_up(list, 3);
+    assert_int_equal(ask(QUESTION_LIMIT, "dora@vol.test").kind, ANSWER_NOT_FOUND);
+    ask(QUESTION_MAILBOX, "dora@vol.test");
+    ask(QUESTION_MAILBOX, "ann@ldap.test");
+    struct answer limit = ask(QUESTION_LIMIT, "dora@vol.test");
+    assert_int_equal(limit.kind, ANSWER_FOUND);
+    assert_string_equal(limit.value, "7M");
+    /* LDAP's is for reports. */
+    assert_int_equal(ask(QUESTION_LIMIT, "ann@ldap.test").kind, ANSWER_NOT_FOUND);
+    tear_down();
+}
+
+static const struct expansion *resolve(const char *text)
+{
+    struct address address;
+    struct error error = {0};
+    assert_true(
+        address_parse(stage->arena, text, &stage->volume.settings.rules, &address, &error));
+    return resolve_address(stage->arena, &address, &stage->directory);
+}
+
+static void aliases_lead_through_all_sources(void **state)
+{
+    (void)state;
+    const struct source_settings list[] = {dms, source(SOURCE_LDAP)};
+    set_up(list, 2);
+    const struct expansion *expansion = resolve("list+x@vol.test");
+    assert_int_equal(expansion->status, EXPANSION_OK);
+    assert_int_equal(expansion->recipient_count, 2);
+    assert_string_equal(expansion->recipients[0].address, "ann+x@ldap.test");
+    assert_string_equal(expansion->recipients[0].mailbox, "ann@ldap.test");
+    assert_string_equal(expansion->recipients[0].source, "ldap");
+    assert_string_equal(expansion->recipients[0].limit, "7M");
+    assert_null(expansion->recipients[0].via[0].source);
+    assert_string_equal(expansion->recipients[0].via[1].source, "ldap");
+    assert_string_equal(expansion->recipients[1].mailbox, "carl@vol.test");
+    assert_null(expansion->recipients[1].source);
+    tear_down();
+}
+
+/* While LDAP is away and `continue`: what is known goes on, nobody is called unknown. */
+static void unknown_is_never_said_in_doubt(void **state)
+{
+    (void)state;
+
+    static const struct {
+        const char *address;
+        enum expansion_status status;
+    } cases[] = {
+        {"carl@vol.test", EXPANSION_OK},
+        {"carl+x@vol.test", EXPANSION_OK},
+        {"nobody@vol.test", EXPANSION_ERROR},
+        {"list@vol.test", EXPANSION_OK}, /* its target is at a domain only LDAP knows */
+        {"someone@elsewhere.test", EXPANSION_RELAY},
+    };
+
+    struct source_settings list[] = {dms, source(SOURCE_LDAP)};
+    list[1].goes_on = true;
+    set_up(list, 2);
+    assert_int_equal(resolve("nobody@vol.test")->status, EXPANSION_UNKNOWN);
+    tear_down();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        set_up(list, 2);
+        script[SOURCE_LDAP].failure = "away";
+        const struct expansion *expansion = resolve(cases[i].address);
+        assert_int_equal(expansion->status, cases[i].status);
+        if (expansion->status == EXPANSION_ERROR) {
+            assert_int_equal(expansion->fault, FAULT_TABLE);
+            assert_string_equal(expansion->fault_reason, "ldap: away");
+        }
+        tear_down();
+    }
+}
+
+static struct ownership owner(const char *login, const char *internal)
+{
+    const struct ownership_options options = {.nested = true, .group = true};
+    struct address address;
+    address_from_internal(stage->arena, internal, &stage->volume.settings.rules, &address);
+    return ownership_find(stage->arena, login, &address, &stage->directory, &options);
+}
+
+static void senders_own_what_a_source_says(void **state)
+{
+    (void)state;
+    const struct source_settings list[] = {dms, source(SOURCE_LDAP)};
+
+    static const struct {
+        const char *login, *address;
+        enum answer_kind kind;
+        const char *text;
+    } cases[] = {
+        {"ann@ldap.test", "ann@ldap.test", ANSWER_FOUND, "ann@ldap.test"},
+        {"Ann", "ann@ldap.test", ANSWER_FOUND, "ann (ldap)"},
+        {"ann", "sales@ldap.test", ANSWER_FOUND,
+         "ann -> sales@ldap.test (alias of several)"},
+        {"ann", "list@vol.test", ANSWER_FOUND,
+         "ann -> sales@ldap.test (alias of several) -> list@vol.test (alias)"},
+        {"ann", "carl@vol.test", ANSWER_NOT_FOUND, NULL},
+        {"an", "ann@ldap.test", ANSWER_NOT_FOUND, NULL},
+        {"ann", "ann+tag@ldap.test", ANSWER_NOT_FOUND, NULL},
+        {"ann", "x@all.test", ANSWER_NOT_FOUND, NULL}, /* catch_all is off */
+        {"carl@vol.test", "list@vol.test", ANSWER_FOUND, NULL},
+        /* That a local-part is the same proves nothing elsewhere. */
+        {"dora", "ann@ldap.test", ANSWER_NOT_FOUND, NULL},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        set_up(list, 2);
+        struct ownership ownership = owner(cases[i].login, cases[i].address);
+        if (ownership.kind != cases[i].kind) {
+            fail_msg("%s as %s: %s", cases[i].login, cases[i].address,
+                     ownership.proof != NULL ? ownership.proof : ownership.reason);
+        }
+        if (cases[i].text != NULL && strcmp(ownership.proof, cases[i].text) != 0) {
+            fail_msg("%s as %s: %s", cases[i].login, cases[i].address, ownership.proof);
+        }
+        tear_down();
+    }
+}
+
+static void not_owned_is_never_said_in_doubt(void **state)
+{
+    (void)state;
+    struct source_settings list[] = {dms, source(SOURCE_LDAP)};
+    for (int goes_on = 0; goes_on <= 1; goes_on++) {
+        list[1].goes_on = goes_on != 0;
+        set_up(list, 2);
+        script[SOURCE_LDAP].failure = "away";
+        struct ownership ownership = owner("carl@vol.test", "sales@ldap.test");
+        assert_int_equal(ownership.kind, ANSWER_FAILED);
+        assert_string_equal(ownership.reason, "ldap: away");
+        assert_int_equal(owner("carl@vol.test", "carl@vol.test").kind, ANSWER_FOUND);
+        tear_down();
+    }
+}
+
+static void without_the_volume_domains_are_still_ours(void **state)
+{
+    (void)state;
+    const struct source_settings list[] = {source(SOURCE_LDAP)};
+    set_up(list, 1);
+    assert_int_equal(ask(QUESTION_DOMAIN, "vol.test").kind, ANSWER_FOUND);
+    tear_down();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_that_knows_answers),
+        cmocka_unit_test(failure_stops_or_goes_on),
+        cmocka_unit_test(a_message_asks_once),
+        cmocka_unit_test(fresh_answers_are_not_asked_for),
+        cmocka_unit_test(stale_answers_serve_for_a_while),
+        cmocka_unit_test(breaker_opens_by_different_questions),
+        cmocka_unit_test(nobody_waits_beyond_the_deadline),
+        cmocka_unit_test(limits_are_known_without_asking),
+        cmocka_unit_test(aliases_lead_through_all_sources),
+        cmocka_unit_test(unknown_is_never_said_in_doubt),
+        cmocka_unit_test(senders_own_what_a_source_says),
+        cmocka_unit_test(not_owned_is_never_said_in_doubt),
+        cmocka_unit_test(without_the_volume_domains_are_still_ours),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
