@@ -86,8 +86,8 @@ static struct answer failed(struct arena *arena, const struct source *source,
 {
     return (struct answer){
         .kind = ANSWER_FAILED,
-        .reason = arena_format(arena, "%s: %s", source_kind_name(source->settings.kind),
-                               reason != NULL ? reason : "it cannot tell"),
+        .reason =
+            arena_format(arena, "%s: %s", source_kind_name(source->settings.kind), reason),
     };
 }
 
@@ -140,6 +140,9 @@ static struct answer ask_now(struct source *source, const struct question *quest
     counter_add(COUNTER_SOURCE_ASKED, 1);
     answer = ask_source(&source->settings, question,
                         is_hurried ? (int)left : source->settings.timeout_ms, arena);
+    if (answer.kind == ANSWER_FAILED && answer.reason == NULL) {
+        answer.reason = "it cannot tell";
+    }
     report(source, question, is_probe, is_hurried, &answer);
     if (answer.kind == ANSWER_FAILED) {
         counter_add(COUNTER_SOURCE_FAILED, 1);
