@@ -5,6 +5,7 @@ right, slow, away and back."""
 import subprocess
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from cases import case, equal, holds, run
@@ -46,6 +47,15 @@ return {
     end,
     rcpt = function(session, message, recipient)
         if recipient.address.local_part == "replace" then recipient:replace { "web@example.com", "bob@example.com" } end
+    end,
+}
+"""
+ASKS_MORE = """
+return {
+    name = "ask",
+    mail = function()
+        local known, reason = directory.account("other@example.com")
+        if not known then return reject(550, "5.7.1", tostring(reason)) end
     end,
 }
 """
@@ -169,6 +179,37 @@ def slow():
         for thread in waiting:
             thread.join(30)
         holds("all have ended", not any(thread.is_alive() for thread in waiting))
+
+
+@case("a script ends in time with its command, however long it may take by itself")
+def in_time():
+    with Service(**{"lua.timeout": "20s", "deadline.command": "500ms"}) as service:
+        service.web.answers["/user/slow@example.com"] = SILENCE
+        begin = time.monotonic()
+        holds("deferred", service.rcpt("slow@example.com")[0].startswith("451 4.3.0 "))
+        took = time.monotonic() - begin
+        holds(f"took {took:.1f} s", took < 10)
+
+
+@case("what a source said can be replayed; what it was not asked, and plans, are uncertain")
+def replayed():
+    with tempfile.TemporaryDirectory(prefix="foregate-") as folder, Service(record=Path(folder, "records")) as service:
+        program, path, rules = service.program, Path(folder, "records"), Path(folder, "rules")
+        rules.mkdir()
+        service.rcpt("web@example.com", "list@example.com", "none@example.com")
+        service.rcpt("replace@example.com")
+        program.stop()
+
+        def compare(new):
+            return subprocess.run([BINARY, "-c", program.config, "compare", "-", new, path], capture_output=True, text=True,
+                                  timeout=60, check=False).stdout
+        asked = len(service.web.asked)
+        equal("as it was", compare(program.config), "2 transactions, 0 changed, 1 uncertain, 0 lines not read\n")
+        Path(rules, "ask.lua").write_text(ASKS_MORE)
+        new = compare(rules)
+        holds("not asked then", "uncertain: not recorded: directory.account(other@example.com)\n" in new, new)
+        holds("nobody is unknown", "not recorded (rule ask)" in new, new)
+        equal("nobody was asked", len(service.web.asked), asked)
 
 
 @case("a renamed user is the mailbox where Dovecot knows that name, else the address is")
