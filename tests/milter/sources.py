@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cases import case, equal, holds, run
 from fake_http import FakeHttp, Reply, SILENCE
+from fake_quota import FakeQuota, SILENCE as QUOTA_SILENCE
 from program import BINARY, Program, wait_until
 
 SCRIPT = """
@@ -31,6 +32,12 @@ ASK = """
 return {
     name = "ask",
     mail = function(session, message)
+        if message.sender.local_part == "both" then
+            all {
+                function() return directory.account("slow@example.com") end,
+                function() return quota.check("bob@example.com", 1) end,
+            }
+        end
         if message.sender.local_part ~= "ask" then return end
         local got = all {
             function() return directory.account("web@example.com") end,
@@ -189,6 +196,20 @@ def in_time():
         holds("deferred", service.rcpt("slow@example.com")[0].startswith("451 4.3.0 "))
         took = time.monotonic() - begin
         holds(f"took {took:.1f} s", took < 10)
+
+
+@case("what waits behind a slow source, side by side, ends in time too")
+def side_by_side():
+    quota = FakeQuota()
+    quota.answers["bob@example.com"] = QUOTA_SILENCE
+    with Service(**{"lua.timeout": "20s", "quota.timeout": "20s", "quota.service": quota.service, "quota.enabled": "no",
+                    "deadline.command": "2s"}) as service, service.program.session() as session:
+        service.web.answers["/user/slow@example.com"] = SILENCE
+        begin = time.monotonic()
+        session.transaction(["<bob@example.com>"], sender="<both@example.com>")
+        took = time.monotonic() - begin
+        holds(f"took {took:.1f} s", took < 3.6)
+    quota.stop()
 
 
 @case("what a source said can be replayed; what it was not asked, and plans, are uncertain")
