@@ -66,6 +66,22 @@ return {
     end,
 }
 """
+# Waits within waits, beside failures, where Lua cannot yield, and where no message is.
+ASK_ODDLY = """
+local function account(name) return function() return (directory.account(name .. "@example.com")) end end
+return {
+    name = "ask",
+    connect = function(session) session.notes.connected = directory.account("web@example.com") end,
+    mail = function(session, message)
+        local nested = all { account("web"), function() return all { account("other"), account("none") }[1][1] end }
+        local caught = pcall(all, { account("new1"), function() error("no") end, account("new2") })
+        local sorted = { "web@example.com", "none2@example.com", "other@example.com" }
+        table.sort(sorted, function(a, b) return (directory.account(a) or "z") < (directory.account(b) or "z") end)
+        return reject(550, "5.7.1", table.concat({ tostring(session.notes.connected), nested[1][1], nested[2][1],
+            tostring(caught), sorted[1], sorted[2], tostring((directory.account("new2@example.com"))) }, " "))
+    end,
+}
+"""
 VOLUME = {
     "postfix-accounts.cf": "bob@example.com|x\ncarol@example.com|x\n",
     "postfix-virtual.cf": "list@example.com bob@example.com,web@example.com\nreplace@example.com bob@example.com\n",
@@ -75,14 +91,14 @@ VOLUME = {
 class Service:
     """The web service, and a program whose script asks it."""
 
-    def __init__(self, sources="dms lua", **options):
+    def __init__(self, sources="dms lua", rule=ASK, **options):
         self.web = FakeHttp()
         self.folder = tempfile.TemporaryDirectory(prefix="foregate-")
         script = Path(self.folder.name, "auth.lua")
         script.write_text(SCRIPT % self.web.url)
         for user in ("web", "other"):
             self.knows(f"{user}@example.com")
-        self.program = Program(rules={"ask.lua": ASK}, volume=VOLUME, options={
+        self.program = Program(rules={"ask.lua": rule}, volume=VOLUME, options={
             "directory.sources": sources, "lua.script": script, "quota.enabled": "no", "states": "2",
             "trusted_networks": "127.0.0.0/8", "dms.postmaster": "bob@example.com", **options})
 
@@ -141,6 +157,16 @@ def rules():
         outcome = session.transaction(["<replace@example.com>"])
         edits = sorted(str(edit.arguments[0]) for edit in outcome.edits)
         equal("edits", edits, ["<bob@example.com>", "<replace@example.com>", "<web@example.com>"])
+
+
+@case("rules wait within waits, beside failures, while they sort, and at connect; also in shadow")
+def oddly():
+    want = "web@example.com web@example.com other@example.com false other@example.com web@example.com false"
+    with Service(rule=ASK_ODDLY) as service, service.program.session() as session:
+        equal("refusal", str(session.transaction([], sender="<bob@example.com>").mail), f"550 5.7.1 {want}")
+    with Service(rule=ASK, **{"ask.mode": "shadow"}) as service, service.program.session() as session:
+        outcome = session.transaction(["<replace@example.com>"])
+        equal("edits", outcome.edits, [])
 
 
 @case("a service that fails is no unknown user; known answers serve meanwhile; it is back by itself")
