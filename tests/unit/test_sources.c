@@ -173,6 +173,32 @@ static void nobody_waits_beyond_the_deadline(void **state)
     tear_down();
 }
 
+/* A source that may take longer than the stage is waited for once and again, but not by all
+ * mail. */
+static void breaker_opens_below_a_short_deadline(void **state)
+{
+    (void)state;
+
+    static const struct {
+        int64_t left_ms;
+        int asked;
+    } cases[] = {{10000, 3}, {1000, 3}, {999, 5}};
+
+    struct source_settings list[] = {dms, source(SOURCE_LDAP)};
+    list[1].timeout_ms = 20000;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        static const char *const keys[] = {"a@x", "b@x", "c@x", "d@x", "e@x"};
+        set_up(list, 2);
+        script[SOURCE_LDAP].failure = "slow";
+        stage->directory.deadline_ms = clock_monotonic_ms() + cases[i].left_ms;
+        for (size_t j = 0; j < sizeof keys / sizeof keys[0]; j++) {
+            assert_int_equal(ask(QUESTION_MAILBOX, keys[j]).kind, ANSWER_FAILED);
+        }
+        assert_int_equal(script[SOURCE_LDAP].asked, cases[i].asked);
+        tear_down();
+    }
+}
+
 static void limits_are_known_without_asking(void **state)
 {
     (void)state;
@@ -332,6 +358,7 @@ int main(void)
         cmocka_unit_test(stale_answers_serve_for_a_while),
         cmocka_unit_test(breaker_opens_by_different_questions),
         cmocka_unit_test(nobody_waits_beyond_the_deadline),
+        cmocka_unit_test(breaker_opens_below_a_short_deadline),
         cmocka_unit_test(limits_are_known_without_asking),
         cmocka_unit_test(aliases_lead_through_all_sources),
         cmocka_unit_test(senders_own_what_a_source_says),
