@@ -2,6 +2,7 @@
 """Accounts beside the volume: a Dovecot auth script that asks a web service, behind and in front of the volume; the service
 right, slow, away and back."""
 
+import json
 import subprocess
 import tempfile
 import threading
@@ -257,6 +258,22 @@ def replayed():
         holds("not asked then", "uncertain: not recorded: directory.account(other@example.com)\n" in new, new)
         holds("nobody is unknown", "not recorded (rule ask)" in new, new)
         equal("nobody was asked", len(service.web.asked), asked)
+
+
+@case("resolve says what is in doubt, and nothing of what is not")
+def doubt():
+    options = {"lua.stale": "0s", "lua.on_failure": "continue", "recipient_delimiter": "-"}
+    with Service("lua dms", **options) as service:
+        def resolve(*arguments):
+            return subprocess.run([BINARY, "-c", service.program.config, "resolve", *arguments], capture_output=True, text=True,
+                                  timeout=60, check=False).stdout
+        certain = resolve("bob-tag@example.com")
+        service.web.stop()
+        text = resolve("bob-tag@example.com")
+        holds("as before", text.startswith(certain) and "in doubt" not in certain, text)
+        holds("doubt", text[len(certain):].startswith("  in doubt: lua: "), text)
+        reason = json.loads(resolve("--json", "bob-tag@example.com"))["reason"]
+        holds("reason", reason.startswith("lua: "), reason)
 
 
 @case("a renamed user is the mailbox where Dovecot knows that name, else the address is")
