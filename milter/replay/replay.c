@@ -203,9 +203,10 @@ static bool event_replaces(const struct record_event *event)
 /* Whether the directory was asked for a plan, or whether there can be one. */
 static bool has_plan(const struct record *record)
 {
+    const struct record_event *events = record->events;
     bool has = edits_recipients(record);
-    for (size_t i = 0; !has && i < record->event_count; i++) {
-        has = event_replaces(&record->events[i]);
+    for (size_t i = 0; events != NULL && !has && i < record->event_count; i++) {
+        has = event_replaces(&events[i]);
     }
     return has;
 }

@@ -92,31 +92,32 @@ static size_t count_unknown(const struct expansion *expansion)
     return count;
 }
 
+static void fail_each_resolution(const char *text, bool is_doubt)
+{
+    struct faulty faulty = {.left = -1};
+    struct address address;
+    set_up(everything, 3);
+    address_from_internal(stage->arena, text, &stage->volume.settings.rules, &address);
+    size_t right =
+        count_unknown(resolve_address(stage->arena, &address, &stage->directory));
+    for (int failing = 0; faulty.left < 0; failing++) {
+        const struct directory directory = faulty_directory(&faulty, failing, is_doubt);
+        const struct expansion *expansion =
+            resolve_address(stage->arena, &address, &directory);
+        if (count_unknown(expansion) > right) {
+            fail_msg("%s: unknown, when question %d %s", text, failing,
+                     is_doubt ? "is in doubt" : "fails");
+        }
+    }
+    tear_down();
+}
+
 static void no_failure_makes_somebody_unknown(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof addresses / sizeof addresses[0] * 2; i++) {
-        struct faulty faulty;
-        struct address address;
-        set_up(everything, 3);
-        address_from_internal(stage->arena, addresses[i / 2], &stage->volume.settings.rules,
-                              &address);
-        size_t right =
-            count_unknown(resolve_address(stage->arena, &address, &stage->directory));
-        for (int failing = 0;; failing++) {
-            const struct directory directory =
-                faulty_directory(&faulty, failing, i % 2 != 0);
-            const struct expansion *expansion =
-                resolve_address(stage->arena, &address, &directory);
-            if (faulty.left >= 0) {
-                break;
-            }
-            if (count_unknown(expansion) > right) {
-                fail_msg("%s: unknown, when question %d %s", addresses[i / 2], failing,
-                         faulty.is_doubt ? "is in doubt" : "fails");
-            }
-        }
-        tear_down();
+    for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
+        fail_each_resolution(addresses[i], false);
+        fail_each_resolution(addresses[i], true);
     }
 }
 
@@ -136,38 +137,37 @@ static void not_owned_is_never_said_in_doubt(void **state)
     }
 }
 
+static void fail_each_claim(const char *login, const char *text, bool is_doubt)
+{
+    const struct ownership_options options = {.nested = true, .group = true};
+    struct faulty faulty = {.left = -1};
+    struct address address;
+    set_up(everything, 3);
+    address_from_internal(stage->arena, text, &stage->volume.settings.rules, &address);
+    enum answer_kind right = owner(login, text).kind;
+    for (int failing = 0; faulty.left < 0; failing++) {
+        const struct directory directory = faulty_directory(&faulty, failing, is_doubt);
+        enum answer_kind kind =
+            ownership_find(stage->arena, login, &address, &directory, &options).kind;
+        bool is_possible = kind == right || (kind == ANSWER_FAILED && faulty.left < 0);
+        if (!is_possible) {
+            fail_msg("%s as %s: %s, when question %d %s", login, text,
+                     answer_kind_name(kind), failing, is_doubt ? "is in doubt" : "fails");
+        }
+    }
+    tear_down();
+}
+
 /* Whichever question fails, nobody is told for good that he owns nothing; and a failure
  * proves nothing for him. */
 static void no_failure_takes_or_gives_ownership(void **state)
 {
     (void)state;
-    const struct ownership_options options = {.nested = true, .group = true};
-    for (size_t i = 0;
-         i < sizeof logins / sizeof logins[0] * sizeof addresses / sizeof addresses[0] * 2;
-         i++) {
-        const char *login = logins[i / 2 % (sizeof logins / sizeof logins[0])];
-        const char *text = addresses[i / 2 / (sizeof logins / sizeof logins[0])];
-        struct faulty faulty;
-        struct address address;
-        set_up(everything, 3);
-        address_from_internal(stage->arena, text, &stage->volume.settings.rules, &address);
-        enum answer_kind right = owner(login, text).kind;
-        for (int failing = 0;; failing++) {
-            const struct directory directory =
-                faulty_directory(&faulty, failing, i % 2 != 0);
-            enum answer_kind kind =
-                ownership_find(stage->arena, login, &address, &directory, &options).kind;
-            if (kind != right && kind != ANSWER_FAILED) {
-                fail_msg("%s as %s: %s, when question %d %s", login, text,
-                         answer_kind_name(kind), failing,
-                         faulty.is_doubt ? "is in doubt" : "fails");
-            }
-            if (faulty.left >= 0) {
-                assert_int_equal(kind, right);
-                break;
-            }
+    for (size_t i = 0; i < sizeof logins / sizeof logins[0]; i++) {
+        for (size_t j = 0; j < sizeof addresses / sizeof addresses[0]; j++) {
+            fail_each_claim(logins[i], addresses[j], false);
+            fail_each_claim(logins[i], addresses[j], true);
         }
-        tear_down();
     }
 }
 
