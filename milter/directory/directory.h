@@ -19,7 +19,7 @@ struct directory {
                          struct arena *arena);
     void *context;       /* of ask */
     int64_t deadline_ms; /* monotonic; 0: each source has its own time */
-    const char **doubt;  /* set to the reason of a NOT_FOUND that has one; or NULL */
+    const char **doubt;  /* set to the reason of an answer in doubt; or NULL */
 };
 
 /* Strings of the answer live as long as the snapshot, or in the arena. */
@@ -31,8 +31,7 @@ static inline struct answer directory_answer(const struct directory *directory,
         return snapshot_answer(directory->snapshot, question, arena);
     }
     struct answer answer = directory->ask(directory, question, arena);
-    if (answer.kind == ANSWER_NOT_FOUND && answer.reason != NULL &&
-        directory->doubt != NULL) {
+    if (answer.kind != ANSWER_FAILED && answer.reason != NULL && directory->doubt != NULL) {
         *directory->doubt = answer.reason;
     }
     return answer;

@@ -55,7 +55,7 @@ struct resolve {
     struct sent_on *sent_on, **sent_on_end; /* by local delivery, still to be expanded */
     const struct local_arrival *arrivals;   /* of what is being expanded */
     struct outcome outcome;
-    const char *doubt; /* why what was not found may be there all the same, or NULL */
+    const char *doubt; /* why somebody may have it all the same when nobody does, or NULL */
     struct expansion expansion;
 };
 
@@ -480,11 +480,13 @@ void resolve_answer(struct resolve *resolve, const struct answer *answer)
                           answer->reason != NULL ? answer->reason : "a look-up failed");
     } else if (resolve->phase == PHASE_FINAL_LOCAL) {
         answer_local(resolve, answer);
-    } else if (answer->kind == ANSWER_FOUND) {
-        end_search_with(resolve, answer);
     } else {
         keep_doubt(resolve, answer);
-        search_advance(&resolve->search);
+        if (answer->kind == ANSWER_FOUND) {
+            end_search_with(resolve, answer);
+        } else {
+            search_advance(&resolve->search);
+        }
     }
 }
 
