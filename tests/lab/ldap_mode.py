@@ -76,7 +76,7 @@ class LdapLab(_LdapMode, Lab):
 
 class LdapRelayLab(_LdapMode, RelayLab):
     """A relay host that asks the LDAP servers of docker-mailserver behind it, and has no copy of the config volume."""
-    mode_options = {"directory.sources": "ldap"}
+    mode_options = {"dms.provisioner": "LDAP", "directory.sources": "ldap"}
 
     def __init__(self, volume, foregate=True, options=None, **more):
         super().__init__(volume, foregate, options, copy=False, **more)
