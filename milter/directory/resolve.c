@@ -72,7 +72,7 @@ static bool is_routed_on(const char *internal)
 }
 
 /* $double_bounce_sender: at the host, Postfix throws its mail away before local delivery.
- */
+ * It takes it from everybody, also where the host's name is no local domain. */
 static const char double_bounce[] = "double-bounce@";
 
 /* Named as such, with its domain, it comes out in small letters; not so when a source route
@@ -522,7 +522,8 @@ static void begin_rcpt(struct resolve *resolve, const struct address *address)
     resolve->routed = routed;
     const char *domain = domain_of(resolve->routed);
     bool is_local = local_has_domain(resolve->settings, domain);
-    if (is_bare_postmaster(address)) {
+    bool is_double = is_double_bounce(address, resolve->settings->hostname);
+    if (is_bare_postmaster(address) || (is_double && !is_local)) {
         resolve->expansion.domain_class = is_local ? CLASS_LOCAL : CLASS_EXTERNAL;
         begin_expansion(resolve, EXPANSION_OK);
     } else if (routed[0] == '-' || (!is_local && !address_domain_is_valid(domain))) {
