@@ -7,6 +7,9 @@
 
 #include <unistd.h>
 
+/* Of the script, under way at a time: as many look-ups as sessions ask. */
+enum { SCRIPT_REQUESTS = 1000 };
+
 static int states_of(const struct config *config)
 {
     int64_t wanted = config_number(config, "states");
@@ -17,16 +20,22 @@ static int states_of(const struct config *config)
 }
 
 static bool start_script(struct backends *backends, const struct config *config,
-                         struct loop *loop, struct http_client *http, struct error *error)
+                         struct loop *loop, struct error *error)
 {
+    struct http_settings http = settings_http(config);
     struct auth_script_settings settings = settings_auth_script(config, states_of(config));
     if (settings.file == NULL || *settings.file == '\0') {
         return error_set(error, ERROR_CONFIG,
                          "directory.sources names lua, but lua.script names no file; set "
                          "it, or remove lua");
     }
+    http.requests = http.requests > SCRIPT_REQUESTS ? http.requests : SCRIPT_REQUESTS;
+    backends->http = http_client_new(loop, &http, error);
+    if (backends->http == NULL) {
+        return false;
+    }
     settings.loop = loop;
-    settings.http = http;
+    settings.http = backends->http;
     backends->script = auth_script_new(&settings, error);
     if (backends->script != NULL && !auth_script_has_userdb(backends->script)) {
         return error_set(
@@ -39,15 +48,15 @@ static bool start_script(struct backends *backends, const struct config *config,
 }
 
 static bool start_source(struct backends *backends, const struct config *config,
-                         struct loop *loop, struct http_client *http,
-                         struct source_settings *source, struct error *error)
+                         struct loop *loop, struct source_settings *source,
+                         struct error *error)
 {
     bool started = true;
     switch (source->kind) {
     case SOURCE_DMS:
         break;
     case SOURCE_LUA:
-        started = start_script(backends, config, loop, http, error);
+        started = start_script(backends, config, loop, error);
         source->script = backends->script;
         break;
     case SOURCE_LDAP: {
@@ -72,21 +81,8 @@ static bool start_source(struct backends *backends, const struct config *config,
     return started;
 }
 
-static bool start_loop(struct backends *backends, const struct config *config,
-                       struct loop **loop, struct http_client **http, struct error *error)
-{
-    const struct http_settings settings = settings_http(config);
-    if (*loop == NULL) {
-        backends->loop = *loop = loop_start(error);
-    }
-    if (*loop != NULL && *http == NULL) {
-        backends->http = *http = http_client_new(*loop, &settings, error);
-    }
-    return *loop != NULL && *http != NULL;
-}
-
 bool backends_start(struct backends *backends, const struct config *config,
-                    struct loop *loop, struct http_client *http, struct error *error)
+                    struct loop *loop, struct error *error)
 {
     struct source_settings list[SOURCE_KINDS];
     size_t count = settings_sources(config, list);
@@ -94,9 +90,12 @@ bool backends_start(struct backends *backends, const struct config *config,
     if (count == 1 && list[0].kind == SOURCE_DMS) {
         return true;
     }
-    bool ok = start_loop(backends, config, &loop, &http, error);
+    if (loop == NULL) {
+        backends->loop = loop = loop_start(error);
+    }
+    bool ok = loop != NULL;
     for (size_t i = 0; ok && i < count; i++) {
-        ok = start_source(backends, config, loop, http, &list[i], error);
+        ok = start_source(backends, config, loop, &list[i], error);
     }
     if (ok) {
         backends->sources = sources_new(list, count);

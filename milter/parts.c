@@ -95,8 +95,7 @@ static bool start_services(struct parts *parts, const struct config *config,
            start_dns(parts, config, scripts, error) &&
            start_http(parts, config, scripts, error) &&
            (scripts != NULL ||
-            backends_start(&parts->backends, config, parts->services.loop,
-                           parts->services.http, error));
+            backends_start(&parts->backends, config, parts->services.loop, error));
 }
 
 /* Rules first: only with their options declared is the configuration complete, and what is

@@ -108,7 +108,7 @@ struct source_report check_sources(const struct config *config,
     struct backends backends;
     struct error error = {0};
     log_configure(LOG_ERROR, LOG_FORMAT_TEXT); /* what fails is a finding here */
-    if (!backends_start(&backends, config, NULL, NULL, &error)) {
+    if (!backends_start(&backends, config, NULL, &error)) {
         finding_add(findings, FINDING_ERROR, "source", "", 0,
                     arena_copy(findings->arena, error.text),
                     "Mend it; until then `run` does not start");

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 struct tls_peer {
@@ -206,7 +207,11 @@ static bool load_trusted(SSL_CTX *context, const char *ca, struct error *error)
                error_set(error, ERROR_CONFIG, "no trusted certificates of the system: %s",
                          first_reason());
     }
-    return SSL_CTX_load_verify_file(context, ca) == 1 ||
+    struct stat status;
+    bool is_folder = stat(ca, &status) == 0 && S_ISDIR(status.st_mode);
+    int done = is_folder ? SSL_CTX_load_verify_dir(context, ca)
+                         : SSL_CTX_load_verify_file(context, ca);
+    return done == 1 ||
            refuse_file(error, ca, first_reason(),
                        "trusted certificates are needed there, in PEM, readable for the "
                        "user that Foregate runs as");

@@ -15,7 +15,8 @@
 /* Files are PEM. NULL and "" are the same. */
 struct tls_settings {
     const char *name;        /* that the certificate must bear: a host's, or an address */
-    const char *ca;          /* trusted certificates, roots or not; "": the system's */
+    const char *ca;          /* trusted certificates, roots or not, or a folder of them as
+                              * `openssl rehash` names them; "": the system's */
     const char *certificate; /* our own, if asked for one, with its chain; "": none */
     const char *key;         /* of certificate, without a passphrase */
 };

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "io/tls.h"
 #include "ldap/connection.h"
+#include "ldap/url.h"
 
 #include <assert.h>
 #include <event2/event.h>
@@ -334,15 +335,15 @@ static bool add_servers(struct ldap_client *client, struct error *error)
         struct ldap_server *server = &client->access.servers[i];
         server->url = settings->urls[i];
         client->access.server_count++;
-        if (!ldap_place_parse(&server->place, server->url, error)) {
+        if (!ldap_url_parse_server(server->url, &server->service, error)) {
             return false;
         }
-        const struct tls_settings tls = {.name = server->place.host,
+        const struct tls_settings tls = {.name = server->service.host,
                                          .ca = settings->ca,
                                          .certificate = settings->certificate,
                                          .key = settings->key};
-        bool has_tls =
-            server->place.is_tls || (settings->start_tls && !server->place.is_path);
+        bool has_tls = server->service.is_tls ||
+                       (settings->start_tls && server->service.host[0] != '\0');
         if (has_tls && (server->tls = tls_peer_new(&tls, error)) == NULL) {
             return false;
         }

@@ -7,10 +7,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 /* Messages taken before other sockets have their turn. */
 enum { MESSAGES_AT_ONCE = 64 };
@@ -239,11 +237,16 @@ static bool take_messages(struct ldap_connection *connection)
     return false;
 }
 
+/* A read that leaves room has read all there is; what TLS may hold back it gives only when
+ * it is asked until it waits. */
 static void receive(struct ldap_connection *connection)
 {
+    size_t size = 0;
+    size_t count = 0;
     while (take_messages(connection)) {
-        size_t size = 0;
-        size_t count = 0;
+        if (count < size && connection->stream.tls == NULL) {
+            return;
+        }
         struct error error;
         char *room = ldap_wire_room(connection->wire, &size);
         enum stream_result result =
@@ -287,9 +290,7 @@ static void on_readable(evutil_socket_t unused_socket, short unused_events, void
 
 static void on_connect(struct ldap_connection *connection)
 {
-    int failure = 0;
-    socklen_t length = sizeof failure;
-    getsockopt(connection->stream.socket, SOL_SOCKET, SO_ERROR, &failure, &length);
+    int failure = service_connect_error(connection->stream.socket);
     if (failure == 0) {
         watch(connection->reader, 0);
         ldap_set_up_start(connection);
@@ -324,24 +325,14 @@ static void on_timer(evutil_socket_t unused_socket, short unused_events, void *a
 
 /* False: errno says why. */
 static bool connect_address(struct ldap_connection *connection,
-                            const struct ldap_address *address)
+                            const struct service_address *address)
 {
-    const struct sockaddr *name = (const struct sockaddr *)&address->address;
-    int made = socket(name->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int made = service_connect(address);
     if (made < 0) {
         return false;
     }
     int yes = 1;
-    if (name->sa_family != AF_UNIX) {
-        setsockopt(made, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-        setsockopt(made, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
-    }
-    if (connect(made, name, address->length) != 0 && errno != EINPROGRESS) {
-        int failure = errno;
-        close(made);
-        errno = failure;
-        return false;
-    }
+    setsockopt(made, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
     struct event_base *base = loop_base(connection->loop);
     stream_open(&connection->stream, made, NULL);
     connection->wire =
@@ -361,7 +352,7 @@ static bool connect_address(struct ldap_connection *connection,
 static void next_address(struct ldap_connection *connection)
 {
     for (;;) {
-        const struct ldap_address *address = NULL;
+        const struct service_address *address = NULL;
         struct error error;
         switch (ldap_route_next(&connection->route, &address, &error)) {
         case LDAP_ROUTE_ADDRESS:
@@ -380,6 +371,9 @@ static void next_address(struct ldap_connection *connection)
         case LDAP_ROUTE_END:
             close_socket(connection);
             ldap_route_return(&connection->route);
+            if (connection->failure.kind == ERROR_NONE) {
+                connection->failure.kind = ERROR_REMOTE; /* names without an address */
+            }
             ldap_client_unreachable(connection->client, &connection->failure);
             return;
         }
@@ -396,7 +390,7 @@ static void on_found(void *argument)
 void ldap_connection_open(struct ldap_connection *connection)
 {
     assert(connection->state == LDAP_CONNECTION_CLOSED);
-    connection->failure.kind = ERROR_NONE;
+    error_set(&connection->failure, ERROR_NONE, "no server has an address");
     ldap_route_begin(&connection->route);
     next_address(connection);
 }

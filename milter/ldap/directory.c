@@ -215,6 +215,10 @@ void ldap_directory_look_up(const struct ldap_directory *directory,
                             enum ldap_table_kind table, const char *key, int timeout_ms,
                             struct arena *arena, struct ldap_answer *answer)
 {
+    if (directory->tables[table]->is_unused) {
+        *answer = (struct ldap_answer){.kind = ANSWER_NOT_FOUND, .quota = ""};
+        return;
+    }
     const struct ldap_lookup lookup = {
         .loop = directory->loop,
         .client = directory->clients[table],

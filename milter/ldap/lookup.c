@@ -49,9 +49,10 @@ static bool search_for(struct walk *walk, const struct ldap_wire_search *what,
 {
     int limit_ms = remaining_ms(walk);
     if (limit_ms <= 0) {
-        return error_set(&walk->error, ERROR_TIMEOUT,
-                         "no answer within %d ms, after %d searches below each other",
-                         walk->lookup->timeout_ms, walk->depth);
+        error_set(&walk->error, ERROR_TIMEOUT,
+                  "no answer within %d ms, after %d searches below each other",
+                  walk->lookup->timeout_ms, walk->depth);
+        return false;
     }
     ldap_search_init(search, walk->lookup->client, what, limit_ms, walk->arena);
     request_wait(walk->lookup->loop, (struct request *[]){&search->request}, 1);

@@ -8,37 +8,28 @@
 #include "base/error.h"
 #include "io/host_lookup.h"
 #include "io/loop.h"
-#include "ldap/url.h"
+#include "io/service.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/socket.h>
 
 struct tls_peer;
 
-enum { LDAP_HOST_ADDRESSES = 8 };
-
 struct ldap_server {
     const char *url;
-    struct ldap_place place;
-    struct tls_peer *tls; /* NULL: plain */
-};
-
-struct ldap_address {
-    struct sockaddr_storage address;
-    socklen_t length;
+    struct service service; /* a name is looked up for each route */
+    struct tls_peer *tls;   /* NULL: plain */
 };
 
 struct ldap_route {
     struct loop *loop;
-    const struct ldap_server *servers;
+    struct ldap_server *servers;
     size_t server_count;
     void (*found)(void *argument); /* a look-up has ended: ask for the next once more */
     void *argument;
-    size_t first; /* of the servers */
-    size_t used;  /* servers from there on; the last of them is in use */
-    struct ldap_address addresses[LDAP_HOST_ADDRESSES]; /* of that one */
-    size_t address_count, address;
+    size_t first;   /* of the servers */
+    size_t used;    /* servers from there on; the last of them is in use */
+    size_t address; /* of that one, the next */
     struct host_lookup *lookup;
     struct error failure; /* of the look-up, unless it was told of */
 };
@@ -52,16 +43,16 @@ enum ldap_route_step {
 
 void ldap_route_begin(struct ldap_route *route);
 
-/* The address is the route's. */
+/* The address lasts until the next call. */
 enum ldap_route_step ldap_route_next(struct ldap_route *route,
-                                     const struct ldap_address **address,
+                                     const struct service_address **address,
                                      struct error *error);
 
 /* found() is not called any more. */
 void ldap_route_stop(struct ldap_route *route);
 
 /* The one in use, or the first. */
-const struct ldap_server *ldap_route_server(const struct ldap_route *route);
+struct ldap_server *ldap_route_server(const struct ldap_route *route);
 
 /* The next route begins behind the server in use, or with the first of all. */
 void ldap_route_pass(struct ldap_route *route);

@@ -71,7 +71,7 @@ static void switch_to_tls(struct ldap_connection *connection)
 void ldap_set_up_start(struct ldap_connection *connection)
 {
     const struct ldap_server *server = ldap_route_server(&connection->route);
-    if (server->place.is_tls) {
+    if (server->service.is_tls) {
         stream_open(&connection->stream, connection->stream.socket, server->tls);
         start_handshake(connection);
     } else if (server->tls != NULL) {

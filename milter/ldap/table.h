@@ -56,6 +56,7 @@ struct ldap_table {
     const char *const *urls; /* ldap://, ldaps:// or ldapi://, in the order to try */
     size_t url_count;        /* 1 to LDAP_SERVERS_MAX */
     enum ldap_table_scope scope;
+    bool is_unused; /* of senders, with an empty filter: docker-mailserver leaves it out */
     struct ldap_expansion expansion; /* search_base, query_filter, result_format, domain */
     struct ldap_attributes attributes;
     bool binds; /* simple, with bind_dn and bind_pw: both empty is anonymous */

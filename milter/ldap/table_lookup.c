@@ -128,7 +128,8 @@ static bool read_filter(struct ldap_table *table, const struct ldap_settings *se
     const char *filter =
         ldap_settings_text(settings, LDAP_NAME_QUERY_FILTER, "(mailacceptinggeneralid=%s)");
     table->expansion.query_filter = arena_copy(table->arena, filter);
-    if (*filter == '\0') {
+    table->is_unused = *filter == '\0' && table->kind == LDAP_TABLE_SENDERS;
+    if (*filter == '\0' && !table->is_unused) {
         return ldap_settings_refuse(settings, LDAP_NAME_QUERY_FILTER, error,
                                     "is empty; write a filter like %s, there or in %s",
                                     shipped->filter, shipped->variable);
@@ -137,7 +138,7 @@ static bool read_filter(struct ldap_table *table, const struct ldap_settings *se
         return ldap_settings_refuse(settings, LDAP_NAME_QUERY_FILTER, error,
                                     "the parentheses are not in pairs");
     }
-    if (strchr(filter, '%') == NULL) {
+    if (strchr(filter, '%') == NULL && !table->is_unused) {
         ldap_settings_warn(settings, LDAP_NAME_QUERY_FILTER, "ldap-fixed-filter",
                            "query_filter has no % in it: every key finds the same",
                            "Write %s where the address belongs");

@@ -2,7 +2,6 @@
 #include "ldap/url.h"
 
 #include <ldap.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,40 +30,40 @@ static const char *reason_of(int status)
     }
 }
 
-static bool take_place(struct ldap_place *place, const LDAPURLDesc *parts)
+/* As service_parse wants it. */
+static bool format_service(const LDAPURLDesc *parts, char *text, size_t size)
 {
     const char *host = parts->lud_host != NULL ? parts->lud_host : "";
-    place->is_path = strcasecmp(parts->lud_scheme, "ldapi") == 0;
-    place->is_tls = strcasecmp(parts->lud_scheme, "ldaps") == 0;
-    if (*host == '\0') {
-        host = place->is_path ? default_socket : "localhost";
+    bool is_tls = strcasecmp(parts->lud_scheme, "ldaps") == 0;
+    int port = parts->lud_port > 0 ? parts->lud_port : is_tls ? LDAPS_PORT : LDAP_PORT;
+    int length = -1;
+    if (strcasecmp(parts->lud_scheme, "ldapi") == 0) {
+        length = snprintf(text, size, "unix:%s", *host != '\0' ? host : default_socket);
+    } else if (is_tls || strcasecmp(parts->lud_scheme, "ldap") == 0) {
+        bool has_colon = strchr(host, ':') != NULL;
+        length = snprintf(text, size, "%s:%s%s%s:%d", is_tls ? "tls" : "inet",
+                          has_colon ? "[" : "", *host != '\0' ? host : "localhost",
+                          has_colon ? "]" : "", port);
     }
-    int port = parts->lud_port > 0 ? parts->lud_port
-               : place->is_tls     ? LDAPS_PORT
-                                   : LDAP_PORT;
-    if (port > UINT16_MAX) {
-        return false;
-    }
-    snprintf(place->port, sizeof place->port, "%hu", (uint16_t)port);
-    return snprintf(place->host, sizeof place->host, "%s", host) < (int)sizeof place->host;
+    return length > 0 && (size_t)length < size;
 }
 
-bool ldap_place_parse(struct ldap_place *place, const char *url, struct error *error)
+bool ldap_url_parse_server(const char *url, struct service *service, struct error *error)
 {
+    char text[512];
     LDAPURLDesc *parts = NULL;
     int status = ldap_url_parse(url, &parts);
     if (status != LDAP_URL_SUCCESS) {
         return error_set(error, ERROR_CONFIG, "%s: no URL of an LDAP server: %s", url,
                          reason_of(status));
     }
-    bool is_served = strcasecmp(parts->lud_scheme, "cldap") != 0 &&
-                     strncasecmp(parts->lud_scheme, "pldap", 5) != 0;
-    bool ok = is_served && take_place(place, parts);
+    bool ok = format_service(parts, text, sizeof text);
     ldap_free_urldesc(parts);
-    return ok || error_set(error, ERROR_CONFIG,
-                           "%s: no URL of an LDAP server: it is none of ldap://, ldaps:// "
-                           "and ldapi://, or its host or port is too long",
-                           url);
+    if (!ok) {
+        return error_set(error, ERROR_CONFIG, "%s: no URL of an LDAP server: %s", url,
+                         reason_of(LDAP_URL_ERR_BADSCHEME));
+    }
+    return service_parse(service, text, error) || error_wrap(error, "%s", url);
 }
 
 bool ldap_url_is(const char *text)

@@ -5,18 +5,12 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "io/service.h"
 
 #include <stdbool.h>
 
-struct ldap_place {
-    bool is_tls;    /* ldaps:// */
-    bool is_path;   /* ldapi://: host is the path of a socket */
-    char host[256]; /* a name or an address, without brackets */
-    char port[6];
-};
-
-/* False: CONFIG. */
-bool ldap_place_parse(struct ldap_place *place, const char *url, struct error *error);
+/* ldaps:// is_tls. False: CONFIG. */
+bool ldap_url_parse_server(const char *url, struct service *service, struct error *error);
 
 /* What a search is asked with. A host in the URL does not count: as in Postfix the server
  * that had the entry is asked. */

@@ -21,6 +21,7 @@ struct ldap_wire {
     struct buffer output;
     size_t sent; /* of output */
     size_t input_at, input_end;
+    bool is_amid; /* libldap has the beginning of a message */
     char input[INPUT_BYTES];
 };
 
@@ -205,20 +206,70 @@ bool ldap_wire_has_input(const struct ldap_wire *wire)
     return wire->input_at < wire->input_end;
 }
 
-/* "Invalid credentials (49): no such user" */
+/* "Invalid credentials (49): no such user". It is for people to read: no control characters
+ * of the server in it. */
+static void set_result(struct ldap_message *message, int code, const char *text)
+{
+    bool has_text = text != NULL && *text != '\0';
+    message->code = code;
+    snprintf(message->text, sizeof message->text, "%s (%d)%s%s", ldap_err2string(code),
+             code, has_text ? ": " : "", has_text ? text : "");
+    for (char *at = message->text; *at != '\0'; at++) {
+        *at = (unsigned char)*at < ' ' || *at == 0x7f ? '?' : *at;
+    }
+}
+
 static void read_result(LDAP *ldap, struct ldap_message *message)
 {
+    int code = 0;
     char *text = NULL;
-    if (ldap_parse_result(ldap, message->handle, &message->code, NULL, &text, NULL, NULL,
-                          0) != LDAP_SUCCESS) {
+    if (ldap_parse_result(ldap, message->handle, &code, NULL, &text, NULL, NULL, 0) !=
+        LDAP_SUCCESS) {
         message->kind = LDAP_MESSAGE_BROKEN;
         return;
     }
-    bool has_text = text != NULL && *text != '\0';
-    snprintf(message->text, sizeof message->text, "%s (%d)%s%s",
-             ldap_err2string(message->code), message->code, has_text ? ": " : "",
-             has_text ? text : "");
+    set_result(message, code, text);
     ldap_memfree(text);
+}
+
+/* Whether a message begins with the id 0. */
+static bool is_farewell(const char *bytes, size_t length)
+{
+    static const char id[] = {LBER_INTEGER, 1, 0};
+    size_t head = length > 1 && (bytes[1] & 0x80) != 0 ? 2 + (bytes[1] & 0x7fU) : 2;
+    return length >= head + sizeof id && memcmp(bytes + head, id, sizeof id) == 0;
+}
+
+/* Not by libldap, which leaks what it says. */
+static void read_farewell(struct ldap_message *message, char *bytes, size_t length)
+{
+    struct berval all = {.bv_val = bytes, .bv_len = length};
+    struct berval unused;
+    struct berval text;
+    ber_int_t id = 0;
+    ber_int_t code = 0;
+    BerElement *ber = ber_init(&all);
+    if (ber == NULL) {
+        abort();
+    }
+    bool ok = ber_scanf(ber, "{i{emm", &id, &code, &unused, &text) != LBER_ERROR;
+    message->kind = ok ? LDAP_MESSAGE_END : LDAP_MESSAGE_BROKEN;
+    if (ok) {
+        set_result(message, code, text.bv_val);
+    }
+    ber_free(ber, 1);
+}
+
+/* What can be told from its first bytes. */
+static void judge_beginning(struct ldap_wire *wire, struct ldap_message *message)
+{
+    char *bytes = wire->input + wire->input_at;
+    size_t length = wire->input_end - wire->input_at;
+    if ((unsigned char)bytes[0] != LDAP_TAG_MESSAGE) {
+        message->kind = LDAP_MESSAGE_BROKEN;
+    } else if (is_farewell(bytes, length)) {
+        read_farewell(message, bytes, length);
+    }
 }
 
 static void read_kind(LDAP *ldap, struct ldap_message *message)
@@ -245,10 +296,17 @@ void ldap_message_next(struct ldap_wire *wire, struct ldap_message *message)
 {
     *message = (struct ldap_message){.kind = LDAP_MESSAGE_NONE};
     while (ldap_wire_has_input(wire)) {
+        if (!wire->is_amid) {
+            judge_beginning(wire, message);
+        }
+        if (message->kind != LDAP_MESSAGE_NONE) {
+            return;
+        }
         size_t before = wire->input_at;
         struct timeval now = {0};
         LDAPMessage *taken = NULL;
         int type = ldap_result(wire->ldap, LDAP_RES_ANY, LDAP_MSG_ONE, &now, &taken);
+        wire->is_amid = type == 0;
         if (type > 0) {
             message->handle = taken;
             read_kind(wire->ldap, message);

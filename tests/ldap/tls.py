@@ -1,8 +1,13 @@
 #!/usr/bin/env python3
 """LDAP over TLS: by StartTLS and ldaps://, with certificates that are good, a stranger's, or another host's."""
 
+import os
+import shutil
+
 from scenario import Checks, lookup, slapd_and_files
 from certificates import Authority
+
+from lab.process import run
 
 
 def main():
@@ -24,6 +29,14 @@ def main():
             keys = [f"user{number % 100}@example.test" for number in range(1000)]
             answers = ours.ask_all([("users", key) for key in keys])
             check("StartTLS, 32 at a time", [answer[2] for answer in answers] == keys, True)
+        folder = os.path.join(slapd.folder, "trusted")
+        os.mkdir(folder)
+        shutil.copy(trusted.certificate, folder)
+        run(["openssl", "rehash", folder])
+        slapd.write_files(files, common=f"start_tls = yes\ntls_ca_cert_dir = {folder}\n")
+        with lookup(files) as ours:
+            check.found("a folder of certificates, from the file", ours)
+        slapd.write_files(files)
         with lookup(files, ca="/nowhere.pem", start_tls="yes") as ours:
             check("no certificates at all", "/nowhere.pem" in ours.end()[1], True)
 
