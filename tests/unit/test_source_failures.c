@@ -129,7 +129,7 @@ static void refusals_do_not_rest_on_old_answers(void **state)
         {QUESTION_DOMAIN, "ldap.test", "ldap.test"},
         {QUESTION_MAILBOX, "ann@ldap.test", "ann@ldap.test"},
         {QUESTION_TABLE, "sales@ldap.test", "ann@ldap.test"},
-        {QUESTION_SENDER, "ann@ldap.test", "ann@ldap.test"},
+        {QUESTION_SENDER, "ann@ldap.test", "ann@ldap.test, uid"},
         {0, NULL, NULL},
     };
     const struct source_settings list[] = {dms, source(SOURCE_LDAP)};
@@ -141,6 +141,10 @@ static void refusals_do_not_rest_on_old_answers(void **state)
         assert_int_equal(owner("carl@vol.test", "sales@ldap.test").kind,
                          is_away ? ANSWER_FAILED : ANSWER_NOT_FOUND);
         assert_int_equal(owner("ann@ldap.test", "sales@ldap.test").kind, ANSWER_FOUND);
+        assert_int_equal(owner("uid", "ann@ldap.test").kind, ANSWER_FOUND);
+        assert_int_equal(owner("uid", "sales@ldap.test").kind, ANSWER_FOUND);
+        assert_int_equal(owner("other", "sales@ldap.test").kind,
+                         is_away ? ANSWER_FAILED : ANSWER_NOT_FOUND);
         assert_int_equal(resolve("sales@ldap.test")->status, EXPANSION_OK);
         script[SOURCE_LDAP].failure = "away";
         clock_advance(60000);
