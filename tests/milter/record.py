@@ -4,6 +4,7 @@ that a replay of the record with the same rules ends as the mail did, verdict fo
 
 import json
 import random
+import re
 import resource
 import stat
 import subprocess
@@ -415,13 +416,14 @@ def full_disk():
                 session.quit()
         holds("warned", program.wait_log(r"warning record_lost lost=1 .*(File too large|only a part of a line).* remedy="), program.log)
         equal("once", program.log.count("record_lost"), 1)
-        few = len(records(path))
         resource.prlimit(program.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         program.at_rcpt("<ok@example.com>")
         holds("resumed", program.wait_log(r"info record_resumed .* lost=\d+"), program.log)
         program.stop()
-        equal("records", len(records(path)), few + 1)
-        holds("counted", f"record_lost={12 - few} " in program.log, program.log)
+        # The journal is behind the mail: some of the twelve may have come after the limit was lifted.
+        lost = int(re.search(r"record_lost=(\d+) ", program.log).group(1))
+        equal("recorded and lost", len(records(path)) + lost, 13)
+        holds("some of both", 1 <= lost <= 11, lost)
 
 
 @case("a crash leaves one cut line, and the next start goes on behind it")
