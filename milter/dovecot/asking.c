@@ -260,7 +260,7 @@ static void on_timer(evutil_socket_t unused_socket, short unused_events, void *a
     userdb_advance(userdb);
 }
 
-void asking_begin(struct userdb *userdb, struct userdb_request *question)
+void userdb_asking_begin(struct userdb *userdb, struct userdb_request *question)
 {
     if (userdb->waiting_count >= USERDB_WAITING) {
         struct error error;
@@ -278,7 +278,7 @@ void asking_begin(struct userdb *userdb, struct userdb_request *question)
     userdb_advance(userdb);
 }
 
-void asking_init(struct userdb *userdb)
+void userdb_asking_init(struct userdb *userdb)
 {
     userdb->last = &userdb->first;
     userdb->timer_ms = INT64_MAX;
@@ -288,7 +288,7 @@ void asking_init(struct userdb *userdb)
     }
 }
 
-void asking_deinit(struct userdb *userdb)
+void userdb_asking_deinit(struct userdb *userdb)
 {
     assert(userdb->first == NULL);
     for (size_t i = 0; i < USERDB_CONNECTIONS; i++) {

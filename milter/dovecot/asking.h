@@ -31,8 +31,8 @@ struct userdb {
     uint32_t next_id;
 };
 
-void asking_init(struct userdb *userdb);
-void asking_deinit(struct userdb *userdb); /* no question is under way */
-void asking_begin(struct userdb *userdb, struct userdb_request *question);
+void userdb_asking_init(struct userdb *userdb);
+void userdb_asking_deinit(struct userdb *userdb); /* no question is under way */
+void userdb_asking_begin(struct userdb *userdb, struct userdb_request *question);
 
 #endif

@@ -18,7 +18,7 @@ static void question_start(struct request *request)
         request_complete(request, false);
         return;
     }
-    asking_begin(question->userdb, question);
+    userdb_asking_begin(question->userdb, question);
 }
 
 void userdb_request_init(struct userdb_request *request, struct userdb *userdb,
@@ -60,7 +60,7 @@ static bool check_where(const char *where, struct service *service, struct error
 
 static void set_up(void *argument)
 {
-    asking_init(argument);
+    userdb_asking_init(argument);
 }
 
 struct userdb *userdb_new(struct loop *loop, const struct userdb_settings *settings,
@@ -89,7 +89,7 @@ struct userdb *userdb_new(struct loop *loop, const struct userdb_settings *setti
 
 static void tear_down(void *argument)
 {
-    asking_deinit(argument);
+    userdb_asking_deinit(argument);
 }
 
 void userdb_free(struct userdb **userdb)
