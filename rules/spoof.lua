@@ -182,7 +182,7 @@ local function authors_problem(message, owner, settings)
 end
 
 -- A name beside the address of an author, with another address in it: many mail programs show only
--- the name. Calls what with each that may be at our domains; gives the first problem.
+-- the name. Calls what with each that may be at our domains, and true when it is; gives the first problem.
 local function each_named(listed, what)
     local count = 0
     for _, entry in ipairs(listed) do
@@ -190,8 +190,10 @@ local function each_named(listed, what)
             count = count + 1
             if count > QUESTIONS then
                 return unfit("names in From hold more than " .. QUESTIONS .. " addresses")
-            elseif directory.is_local(address.domain) ~= false then
-                local found = what(address)
+            end
+            local ours = directory.is_local(address.domain)
+            if ours ~= false then
+                local found = what(address, ours)
                 if found then
                     return found
                 end
@@ -359,8 +361,9 @@ local function stranger_headers(session, message, settings)
     elseif wrong then
         return judge(message, wrong, wrong.reason and settings.own_domain)
     elseif listed and settings.display_name ~= "off" then
-        judge(message, each_named(listed, function(address)
-            return problem("display name with " .. tostring(address) .. " at our domain, no login")
+        judge(message, each_named(listed, function(address, ours)
+            return problem("display name with " .. tostring(address) ..
+                (ours and " at our domain, no login" or " cannot be looked up"))
         end), "mark")
     end
 end

@@ -125,18 +125,20 @@ static bool lock(struct state *state, int wait_ms)
     return pthread_mutex_timedlock(&state->lock, &until) == 0;
 }
 
-bool auth_call_begin(struct auth_call *call, struct auth_script *script,
+bool auth_call_begin(struct auth_call *call, struct auth_script *script, int timeout_ms,
                      struct arena *arena, struct error *error)
 {
-    int64_t deadline_ms = clock_monotonic_ms() + script->timeout_ms;
+    bool is_shorter = timeout_ms > 0 && timeout_ms < script->timeout_ms;
+    timeout_ms = is_shorter ? timeout_ms : script->timeout_ms;
+    int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
     struct state *state = least_used(script);
     atomic_fetch_add(&state->users, 1);
-    if (!lock(state, script->timeout_ms)) {
+    if (!lock(state, timeout_ms)) {
         atomic_fetch_sub(&state->users, 1);
         return error_set(error, ERROR_RULE,
                          "%s: no Lua state was free within %d ms: other calls keep them "
                          "busy",
-                         script->file, script->timeout_ms);
+                         script->file, timeout_ms);
     }
     if (atomic_load(&state->spent) && atomic_load(&state->users) == 1) {
         renew(script, state);

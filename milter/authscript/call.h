@@ -48,9 +48,9 @@ static inline struct auth_call *auth_call_of(lua_State *L)
 }
 
 /* Locks the least used state. One whose globals hoard its memory begins anew when nobody is
- * in it. False: RULE, none was free within the time of a call, and there is nothing to end.
- */
-bool auth_call_begin(struct auth_call *call, struct auth_script *script,
+ * in it. timeout_ms: of this call, if that is less than the script's; 0: the script's.
+ * False: RULE, none was free within that time, and there is nothing to end. */
+bool auth_call_begin(struct auth_call *call, struct auth_script *script, int timeout_ms,
                      struct arena *arena, struct error *error);
 void auth_call_end(struct auth_call *call);
 

@@ -35,7 +35,7 @@ static void ask(struct auth_script *script, const struct auth_request *request,
 {
     struct error error;
     struct auth_call call;
-    if (!auth_call_begin(&call, script, fields->arena, &error)) {
+    if (!auth_call_begin(&call, script, request->timeout_ms, fields->arena, &error)) {
         reply_fail(fields->arena, reply, "limit", "%s", error.text);
         return;
     }
@@ -260,7 +260,7 @@ bool auth_script_users(struct auth_script *script, struct arena *arena, const ch
                        size_t *count, struct error *error)
 {
     struct auth_call call;
-    if (!auth_call_begin(&call, script, arena, error)) {
+    if (!auth_call_begin(&call, script, 0, arena, error)) {
         return false;
     }
     call.is_userdb = true;

@@ -23,6 +23,7 @@ struct auth_request {
     const char *local_name;
     const char *client_id;
     bool secured;
+    int timeout_ms; /* of this call, if that is less than the script's; 0: the script's */
 };
 
 /* Everything but the user is unknown. Strings live in the arena. */

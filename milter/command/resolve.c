@@ -48,6 +48,8 @@ static const char help[] =
     "base (without its detail), bare (a name without a domain), catch-all (@domain),\n"
     "local (a name at the host itself).\n"
     "\n"
+    "With `in doubt` a source could not be asked now, and it may know otherwise.\n"
+    "\n"
     "On a terminal the words are coloured, unless NO_COLOR is set.\n"
     "\n"
     "Exit status: 0 all addresses are ok or not ours, 1 one is unknown or in error,\n"
@@ -99,7 +101,7 @@ static json_t *recipient_json(const struct job *job,
     return object;
 }
 
-/* error and reason: NULL where there is none. */
+/* error and reason: NULL where there is none. Without an error, the reason is a doubt. */
 static void print_json(struct job *job, json_t *address, const char *status,
                        const char *error, const char *reason,
                        const struct expansion *expansion)
@@ -153,20 +155,24 @@ static void resolve_one(struct job *job, const char *bytes, size_t length)
     }
     job->directory =
         source_memory_begin(&job->memory, job->backends.sources, job->snapshot, job->arena);
+    const char *doubt = NULL;
+    job->directory.doubt = &doubt;
     const struct expansion *expansion =
         resolve_address(job->arena, &address, &job->directory);
+    job->directory.doubt = NULL;
     bool failed = expansion->status == EXPANSION_ERROR;
     job->found = job->found || failed || expansion->status == EXPANSION_UNKNOWN;
     if (job->json) {
         print_json(job, json_bytes(bytes, length), expansion_status_name(expansion->status),
                    failed ? expansion_fault_name(expansion->fault) : NULL,
-                   failed ? expansion->fault_reason : NULL, expansion);
+                   failed ? expansion->fault_reason : doubt, expansion);
     } else {
         const struct resolution resolution = {.arena = job->arena,
                                               .typed = bytes,
                                               .directory = &job->directory,
                                               .address = &address,
                                               .expansion = expansion,
+                                              .doubt = doubt,
                                               .coloured = job->coloured};
         job->closed = !resolution_print_text(&resolution);
     }

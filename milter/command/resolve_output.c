@@ -307,6 +307,10 @@ bool resolution_print_text(const struct resolution *resolution)
     } else {
         print_fault(resolution);
     }
+    if (resolution->doubt != NULL && resolution->expansion->fault == FAULT_NONE) {
+        printf("  %s: %s\n", painted(resolution, YELLOW, "in doubt"),
+               printable(resolution, resolution->doubt));
+    }
     return options_flush();
 }
 

@@ -16,7 +16,8 @@ struct resolution {
     const struct directory *directory;
     const struct address *address;
     const struct expansion *expansion;
-    bool coloured; /* for a terminal */
+    const char *doubt; /* why it may be otherwise, or NULL */
+    bool coloured;     /* for a terminal */
 };
 
 /* False when nobody reads stdout. */

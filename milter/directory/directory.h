@@ -19,7 +19,8 @@ struct directory {
                          struct arena *arena);
     void *context;       /* of ask */
     int64_t deadline_ms; /* monotonic; 0: each source has its own time */
-    const char **doubt;  /* set to the reason of a NOT_FOUND that has one; or NULL */
+    const char **doubt;  /* set to the reason of an answer that is not certain: FAILED, or a
+                            NOT_FOUND that has one; or NULL */
 };
 
 /* Strings of the answer live as long as the snapshot, or in the arena. */
@@ -27,12 +28,10 @@ static inline struct answer directory_answer(const struct directory *directory,
                                              const struct question *question,
                                              struct arena *arena)
 {
-    if (directory->ask == NULL) {
-        return snapshot_answer(directory->snapshot, question, arena);
-    }
-    struct answer answer = directory->ask(directory, question, arena);
-    if (answer.kind == ANSWER_NOT_FOUND && answer.reason != NULL &&
-        directory->doubt != NULL) {
+    struct answer answer = directory->ask == NULL
+                               ? snapshot_answer(directory->snapshot, question, arena)
+                               : directory->ask(directory, question, arena);
+    if (answer.kind != ANSWER_FOUND && answer.reason != NULL && directory->doubt != NULL) {
         *directory->doubt = answer.reason;
     }
     return answer;
@@ -43,6 +42,10 @@ static inline bool directory_waits(const struct directory *directory)
 {
     return directory->ask != NULL;
 }
+
+/* Whether a domain (folded) is one of ours, in its A-labels or its U-labels. */
+struct answer directory_find_domain(const struct directory *directory, const char *domain,
+                                    struct arena *arena);
 
 /* A snapshot alone. */
 static inline struct directory directory_of(const struct snapshot *snapshot)

@@ -307,7 +307,7 @@ struct snapshot *dms_load_watched(const struct directory_settings *settings,
     if (loader.failed) {
         *error = loader.error;
         snapshot_release(&loader.snapshot);
-    } else if (watch->files[0].digest != 0) {
+    } else if (watch->files[0].digest != 0 && !settings->others) {
         loader.snapshot->digest = combine(watch);
     }
     return loader.snapshot;

@@ -17,7 +17,9 @@ static bool expand(void *user, struct arena *arena, const char *address,
         return false;
     }
     const struct expansion *expansion = resolve_address(arena, &parsed, context->directory);
-    if (expansion->status == EXPANSION_ERROR && expansion->fault != FAULT_SYNTAX) {
+    /* Of an address elsewhere the status is not ERROR, also when a look-up failed. */
+    bool failed = expansion->fault == FAULT_TABLE || expansion->status == EXPANSION_ERROR;
+    if (failed && expansion->fault != FAULT_SYNTAX) {
         return false;
     }
     size_t found = expansion->recipient_count;

@@ -85,6 +85,10 @@ static enum answer_kind look_for(struct arena *arena, const struct directory *di
         login->reason = answer.reason;
         return answer.kind;
     }
+    if (answer.reason != NULL) {
+        login->reason = answer.reason; /* it may be somebody that cannot be asked for now */
+        return ANSWER_FAILED;
+    }
     if (snapshot_counts(directory->snapshot).domains > LOGIN_DOMAINS_MAX) {
         login->reason = "the login has no domain, and there are too many to look through: "
                         "set spoof.login_domain";

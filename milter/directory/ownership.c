@@ -27,6 +27,7 @@ struct claim {
     struct login login;
     const char *base; /* key of the address without its detail, or NULL: it has none */
     const char *home_local, *home_domain; /* of the login's mailbox */
+    bool is_tagged; /* without its detail, the address is the login's mailbox */
 };
 
 static struct ownership owned(const char *proof)
@@ -109,6 +110,30 @@ static bool is_routed_home(const struct claim *claim, const struct walk_place *p
                                place->internal));
 }
 
+/* A userdb may keep mail for one address in the mailbox of another name, like that of a
+ * login without a domain. */
+static bool is_home_renamed(const struct claim *claim, struct walk *walk,
+                            const struct walk_place *place)
+{
+    bool is_last = place->is_end || (walk->allowed & WALK_NESTED) == 0;
+    if (!is_last) {
+        return false;
+    }
+    struct answer answer = walk_look_up(walk, SEARCH_ACCOUNTS, place->internal);
+    return answer.kind == ANSWER_FOUND && strcmp(answer.value, claim->login.mailbox) == 0;
+}
+
+static const struct slot_origin *find_renamed(const struct claim *claim, struct walk *walk)
+{
+    bool is_possible = directory_waits(claim->directory) && claim->login.mailbox != NULL;
+    for (size_t i = 1; is_possible && i < walk->count; i++) {
+        if (is_home_renamed(claim, walk, &walk->places[i])) {
+            return walk->places[i].origin;
+        }
+    }
+    return NULL;
+}
+
 /* The nearest way to the login's mailbox, or to an address that it may send as; or NULL. */
 static const struct slot_origin *find_way(const struct claim *claim, struct walk *walk)
 {
@@ -127,7 +152,7 @@ static const struct slot_origin *find_way(const struct claim *claim, struct walk
             return walk->places[i].origin;
         }
     }
-    return NULL;
+    return find_renamed(claim, walk);
 }
 
 static struct walk new_walk(const struct claim *claim, unsigned allowed)
@@ -240,6 +265,13 @@ static const char *tagged_form(const struct claim *claim, const char *of)
                         ownership_name(claim->arena, claim->address->external));
 }
 
+static const char *renamed_form(const struct claim *claim, const char *account)
+{
+    return arena_format(claim->arena, "%s -> %s (stored there)",
+                        ownership_name(claim->arena, account),
+                        ownership_name(claim->arena, claim->address->external));
+}
+
 static bool is_tagged_form(const struct claim *claim)
 {
     return claim->base != NULL && claim->login.mailbox != NULL &&
@@ -256,7 +288,7 @@ static struct ownership find_by_alias(const struct claim *claim, const char *acc
     if (walk.failure != NULL) {
         return cannot_tell(walk.failure);
     }
-    if (account == NULL && is_tagged_form(claim)) {
+    if (account == NULL && claim->is_tagged) {
         return needs_subaddress(claim, tagged_form(claim, claim->login.mailbox));
     }
     return refuse(claim, &walk, account);
@@ -268,7 +300,7 @@ static bool is_allowed(const struct claim *claim, unsigned trait)
 }
 
 /* Whose account is this address, or the address without its detail? */
-static struct ownership find_in_directory(const struct claim *claim)
+static struct ownership find_in_directory(struct claim *claim)
 {
     struct walk walk = new_walk(claim, 0);
     walk_begin(&walk, claim->address->internal);
@@ -277,13 +309,17 @@ static struct ownership find_in_directory(const struct claim *claim)
         return cannot_tell(answer.reason);
     }
     const char *account = answer.kind == ANSWER_FOUND ? answer.value : NULL;
-    if (account != NULL && strcmp(account, owner_of(claim)) == 0) {
-        account = NULL;
+    bool is_own = account != NULL && strcmp(account, owner_of(claim)) == 0;
+    bool is_exact = is_own && search_step(&walk.search)->match == MATCH_EXACT;
+    if (is_exact && directory_waits(claim->directory)) {
+        return owned(renamed_form(claim, account));
     }
+    claim->is_tagged = is_tagged_form(claim) || (is_own && !is_exact);
+    account = is_own ? NULL : account;
     if (account != NULL && !is_allowed(claim, NEED_ACCOUNT_ALIAS)) {
         return refuse_account(claim, account);
     }
-    if (account == NULL && is_tagged_form(claim) && is_allowed(claim, WALK_SUBADDRESS)) {
+    if (account == NULL && claim->is_tagged && is_allowed(claim, WALK_SUBADDRESS)) {
         return owned(tagged_form(claim, claim->login.mailbox));
     }
     return find_by_alias(claim, account);

@@ -217,7 +217,7 @@ static void end_final_domain(struct resolve *resolve, enum domain_kind kind)
         begin_local(resolve);
         break;
     case DOMAIN_ALIAS:
-        end_final(resolve, CLASS_UNKNOWN, NULL);
+        end_final_unknown(resolve);
         break;
     case DOMAIN_MANAGED:
         begin_search(resolve, PHASE_FINAL_ACCOUNT, SEARCH_ACCOUNTS, resolve->routed);

@@ -93,7 +93,7 @@ void snapshot_compare(const struct snapshot *old, const struct snapshot *new,
 uint64_t snapshot_generation(const struct snapshot *snapshot); /* grows with each build */
 
 /* Over the contents of the files it was read from: the same in other processes; 0: not
- * known. */
+ * known, or other sources answer as well. */
 uint64_t snapshot_digest(const struct snapshot *snapshot);
 
 #endif

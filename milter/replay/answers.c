@@ -134,14 +134,22 @@ static bool begins(const char *name, const char *prefix)
     return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
-static enum replay_result answer_now(struct answers *answers, const char *name,
+/* Only the volume can be asked here: other sources may say otherwise. */
+static bool is_directory(const char *name, const struct stage_call *stage)
+{
+    return begins(name, "directory.") &&
+           !snapshot_settings(stage->directory->snapshot)->others;
+}
+
+static enum replay_result answer_now(struct answers *answers,
+                                     const struct stage_call *stage, const char *name,
                                      const struct value_list *arguments,
                                      struct value_list *results)
 {
     /* The same files give the same answers, whenever they are asked. */
     bool is_same =
         answers->directory != 0 && answers->directory == answers->record->directory;
-    if (begins(name, "directory.")) {
+    if (is_directory(name, stage)) {
         if (!is_same) {
             miss(answers, name, arguments, " (the directory of today was asked)");
         }
@@ -166,12 +174,12 @@ enum replay_result answers_find(void *context, const struct stage_call *stage,
     struct answers *answers = context;
     struct answer_place *place = find_place(answers, stage, name, arguments);
     if (place == NULL || place->observation->is_cut) {
-        return answer_now(answers, name, arguments, results);
+        return answer_now(answers, stage, name, arguments, results);
     }
     place->is_used = true;
     if (!place->observation->returned) {
         miss(answers, name, arguments, " (it did not return)");
-        return begins(name, "directory.") ? REPLAY_CALL : REPLAY_FAIL;
+        return is_directory(name, stage) ? REPLAY_CALL : REPLAY_FAIL;
     }
     *results = place->observation->results;
     return REPLAY_ANSWER;

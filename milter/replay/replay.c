@@ -187,6 +187,42 @@ static bool edits_recipients(const struct record *outcome)
     return false;
 }
 
+static bool event_replaces(const struct record_event *event)
+{
+    for (size_t i = 0; i < event->decision_count; i++) {
+        const struct observation *at = event->decisions[i].observations.first;
+        for (; at != NULL; at = at->next) {
+            if (strcmp(at->name, "recipient.replace") == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Whether the directory was asked for a plan, or whether there can be one. */
+static bool has_plan(const struct record *record)
+{
+    const struct record_event *events = record->events;
+    bool has = edits_recipients(record);
+    for (size_t i = 0; events != NULL && !has && i < record->event_count; i++) {
+        has = event_replaces(&events[i]);
+    }
+    return has;
+}
+
+static void miss_plan(const struct record *record, uint64_t directory,
+                      const struct record *outcome, struct arena *arena,
+                      struct missing *missing)
+{
+    bool is_same = directory != 0 && directory == record->directory;
+    if (!is_same && (has_plan(outcome) || has_plan(record))) {
+        missing_add(missing, arena,
+                    directory != 0 ? "the plan (the directory of today was asked)"
+                                   : "the plan (only the volume was asked)");
+    }
+}
+
 static void miss_parts(const struct record *record, struct arena *arena,
                        struct missing *missing)
 {
@@ -218,9 +254,7 @@ static void look_for_missing(const struct transaction_settings *settings,
     if (is_finished && record->size_bytes < 0 && reads_size(last)) {
         missing_add(missing, arena, "the size of the message");
     }
-    if (directory != record->directory && edits_recipients(outcome)) {
-        missing_add(missing, arena, "the plan (the directory of today was asked)");
-    }
+    miss_plan(record, directory, outcome, arena, missing);
 }
 
 static uint64_t digest_of(const struct transaction_settings *settings)

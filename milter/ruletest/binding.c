@@ -70,7 +70,8 @@ static int write_rule(lua_State *L)
 
 static int set_option(lua_State *L)
 {
-    static const char *const own[] = {"dms.volume", "rules.path", "lua.path"};
+    static const char *const own[] = {"dms.volume", "directory.sources", "rules.path",
+                                      "lua.path"};
     struct error error = {0};
     const char *name = luaL_checkstring(L, 1);
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {

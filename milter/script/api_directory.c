@@ -13,7 +13,6 @@
 #include "directory/dms.h"
 #include "directory/ownership.h"
 #include "directory/resolve.h"
-#include "mail/domain.h"
 #include "script/api.h"
 #include "script/await.h"
 #include "script/bounded.h"
@@ -261,16 +260,8 @@ static int directory_account(lua_State *L)
 static void ask_domain(void *argument)
 {
     struct inquiry *inquiry = argument;
-    /* The U-labels of the A-labels are the U-labels in lower case, composed. */
-    const char *form = inquiry->domain;
-    for (int forms = 3; form != NULL && forms > 0; forms--) {
-        const struct question question = {.kind = QUESTION_DOMAIN, .key = form};
-        inquiry->answer = directory_answer(&inquiry->directory, &question, inquiry->arena);
-        if (inquiry->answer.kind != ANSWER_NOT_FOUND) {
-            break;
-        }
-        form = domain_other_form(inquiry->arena, form);
-    }
+    inquiry->answer =
+        directory_find_domain(&inquiry->directory, inquiry->domain, inquiry->arena);
 }
 
 static int end_is_local(lua_State *L, int status, lua_KContext place)

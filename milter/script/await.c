@@ -234,6 +234,16 @@ int await_all(lua_State *L)
     return all_step(L, LUA_OK, 2);
 }
 
+/* What worked before took of the time that these were made for. */
+static void wait_in_time(const struct call *call, const struct await *await)
+{
+    for (size_t i = 0; i < await->count; i++) {
+        struct request *request = await->requests[i];
+        request->timeout_ms = await_timeout_ms(call, request->timeout_ms);
+    }
+    request_wait(call->services->loop, await->requests, await->count);
+}
+
 int await_run(struct call *call, lua_State *thread, int argument_count, int *result_count)
 {
     struct state *state = call->state;
@@ -254,7 +264,7 @@ int await_run(struct call *call, lua_State *thread, int argument_count, int *res
             job->work(job->argument);
         }
         if (await->count > 0) {
-            request_wait(call->services->loop, await->requests, await->count);
+            wait_in_time(call, await);
         }
         if (!call->keeps_lock) {
             pthread_mutex_lock(&state->lock);

@@ -51,12 +51,13 @@ static struct answer found_user(struct arena *arena, const char *user,
 }
 
 static struct answer ask_script_once(struct auth_script *script, const char *user,
-                                     struct arena *arena)
+                                     int timeout_ms, struct arena *arena)
 {
     struct auth_request request = auth_request_new(arena, user);
     struct auth_reply reply;
     struct quota_rule rule = {0};
     request.service = service;
+    request.timeout_ms = timeout_ms;
     auth_script_userdb(script, &request, arena, &reply);
     for (size_t i = 0; i < reply.count; i++) {
         quota_rule_take(&rule, reply.fields[i].name, reply.fields[i].value);
@@ -99,8 +100,9 @@ static struct answer ask_userdb_once(const struct source_settings *source, const
 static struct answer ask_user(const struct source_settings *source, const char *user,
                               int timeout_ms, struct arena *arena)
 {
-    return source->kind == SOURCE_LUA ? ask_script_once(source->script, user, arena)
-                                      : ask_userdb_once(source, user, timeout_ms, arena);
+    return source->kind == SOURCE_LUA
+               ? ask_script_once(source->script, user, timeout_ms, arena)
+               : ask_userdb_once(source, user, timeout_ms, arena);
 }
 
 /* A userdb may rename the user. Whose mailbox that is shows under the new name, if that is
@@ -140,12 +142,14 @@ static struct answer look_up(const struct ldap_directory *ldap, enum ldap_table_
     struct ldap_answer found;
     ldap_directory_look_up(ldap, table, question->key, timeout_ms, arena, &found);
     struct answer answer = {
-        .kind = found.kind, .value = found.value, .reason = found.reason};
+        .kind = found.kind,
+        .value = found.value,
+        .reason = found.kind == ANSWER_FAILED ? found.reason : NULL,
+    };
     if (found.kind == ANSWER_FOUND) {
         answer = question->kind == QUESTION_MAILBOX ? user_of(&found, question->key, arena)
                                                     : answer;
         answer.source = arena_format(arena, "ldap %s", ldap_table_kind_name(table));
-        answer.reason = NULL;
     }
     return answer;
 }

@@ -12,6 +12,17 @@ static void keep_limit(struct source_memory *memory, const struct answer *mailbo
     }
 }
 
+static void keep(struct source_memory *memory, const struct question *question,
+                 const struct answer *answer)
+{
+    size_t before = arena_used(memory->answers.arena);
+    store_keep(&memory->answers, question, answer, 0);
+    if (question->kind == QUESTION_MAILBOX && answer->kind == ANSWER_FOUND) {
+        keep_limit(memory, answer);
+    }
+    memory->bytes += arena_used(memory->answers.arena) - before;
+}
+
 static struct answer ask(const struct directory *directory, const struct question *question,
                          struct arena *arena)
 {
@@ -26,13 +37,11 @@ static struct answer ask(const struct directory *directory, const struct questio
     bool asked;
     struct answer answer = sources_ask(memory->sources, memory->snapshot, question,
                                        directory->deadline_ms, arena, &asked);
-    bool is_unasked = answer.kind == ANSWER_FAILED && !asked;
-    if (memory->answers.count >= MEMORY_ANSWERS || is_unasked) {
-        return answer; /* nobody has waited for it yet */
-    }
-    store_keep(&memory->answers, question, &answer, 0);
-    if (question->kind == QUESTION_MAILBOX && answer.kind == ANSWER_FOUND) {
-        keep_limit(memory, &answer);
+    bool is_unasked = answer.kind == ANSWER_FAILED && !asked; /* nobody has waited for it */
+    bool is_full =
+        memory->answers.count >= MEMORY_ANSWERS || memory->bytes >= MEMORY_ANSWERS_BYTES;
+    if (!is_full && !is_unasked) {
+        keep(memory, question, &answer);
     }
     return answer;
 }

@@ -14,10 +14,11 @@ struct source_memory {
     struct sources *sources;
     const struct snapshot *snapshot;
     struct answer_store answers;
+    size_t bytes; /* of its arena */
 };
 
 /* Further ones are asked, but not remembered. */
-enum { MEMORY_ANSWERS = 20000 };
+enum { MEMORY_ANSWERS = 20000, MEMORY_ANSWERS_BYTES = 16 << 20 };
 
 /* sources: NULL where the snapshot knows all; then the directory asks it alone, and nothing
  * waits. The arena keeps what was answered; like the memory, it outlives the directory. */

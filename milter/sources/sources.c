@@ -17,6 +17,10 @@
  * for it in vain. */
 enum { NOT_FOUND_MS = 1000 };
 
+/* Who had so long has not been hurried, also where the source might take longer than the
+ * stage that asks: else it would be waited for again and again. */
+enum { UNHURRIED_MS = 1000 };
+
 struct source {
     struct source_settings settings;
     struct cache *cache;
@@ -86,8 +90,8 @@ static struct answer failed(struct arena *arena, const struct source *source,
 {
     return (struct answer){
         .kind = ANSWER_FAILED,
-        .reason = arena_format(arena, "%s: %s", source_kind_name(source->settings.kind),
-                               reason != NULL ? reason : "it cannot tell"),
+        .reason =
+            arena_format(arena, "%s: %s", source_kind_name(source->settings.kind), reason),
     };
 }
 
@@ -129,7 +133,7 @@ static struct answer ask_now(struct source *source, const struct question *quest
     struct answer answer;
     bool is_probe;
     int64_t left = deadline_ms > 0 ? deadline_ms - clock_monotonic_ms() : INT64_MAX;
-    bool is_hurried = left < source->settings.timeout_ms;
+    bool is_cut = left < source->settings.timeout_ms;
     if (left <= 0) {
         return failed(arena, source, "no time is left to ask it");
     }
@@ -139,8 +143,11 @@ static struct answer ask_now(struct source *source, const struct question *quest
     *asked = true;
     counter_add(COUNTER_SOURCE_ASKED, 1);
     answer = ask_source(&source->settings, question,
-                        is_hurried ? (int)left : source->settings.timeout_ms, arena);
-    report(source, question, is_probe, is_hurried, &answer);
+                        is_cut ? (int)left : source->settings.timeout_ms, arena);
+    if (answer.kind == ANSWER_FAILED && answer.reason == NULL) {
+        answer.reason = "it cannot tell";
+    }
+    report(source, question, is_probe, is_cut && left < UNHURRIED_MS, &answer);
     if (answer.kind == ANSWER_FAILED) {
         counter_add(COUNTER_SOURCE_FAILED, 1);
         return failed(arena, source, answer.reason);

@@ -2,13 +2,16 @@
 """Accounts beside the volume: a Dovecot auth script that asks a web service, behind and in front of the volume; the service
 right, slow, away and back. Dovecot's userdb, too."""
 
+import json
 import subprocess
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from cases import case, equal, holds, run
 from fake_http import FakeHttp, Reply, SILENCE
+from fake_quota import FakeQuota, SILENCE as QUOTA_SILENCE
 from fake_userdb import FakeUserdb
 from program import BINARY, Program, wait_until
 
@@ -31,6 +34,12 @@ ASK = """
 return {
     name = "ask",
     mail = function(session, message)
+        if message.sender.local_part == "both" then
+            all {
+                function() return directory.account("slow@example.com") end,
+                function() return quota.check("bob@example.com", 1) end,
+            }
+        end
         if message.sender.local_part ~= "ask" then return end
         local got = all {
             function() return directory.account("web@example.com") end,
@@ -50,6 +59,31 @@ return {
     end,
 }
 """
+ASKS_MORE = """
+return {
+    name = "ask",
+    mail = function()
+        local known, reason = directory.account("other@example.com")
+        if not known then return reject(550, "5.7.1", tostring(reason)) end
+    end,
+}
+"""
+# Waits within waits, beside failures, where Lua cannot yield, and where no message is.
+ASK_ODDLY = """
+local function account(name) return function() return (directory.account(name .. "@example.com")) end end
+return {
+    name = "ask",
+    connect = function(session) session.notes.connected = directory.account("web@example.com") end,
+    mail = function(session, message)
+        local nested = all { account("web"), function() return all { account("other"), account("none") }[1][1] end }
+        local caught = pcall(all, { account("new1"), function() error("no") end, account("new2") })
+        local sorted = { "web@example.com", "none2@example.com", "other@example.com" }
+        table.sort(sorted, function(a, b) return (directory.account(a) or "z") < (directory.account(b) or "z") end)
+        return reject(550, "5.7.1", table.concat({ tostring(session.notes.connected), nested[1][1], nested[2][1],
+            tostring(caught), sorted[1], sorted[2], tostring((directory.account("new2@example.com"))) }, " "))
+    end,
+}
+"""
 VOLUME = {
     "postfix-accounts.cf": "bob@example.com|x\ncarol@example.com|x\n",
     "postfix-virtual.cf": "list@example.com bob@example.com,web@example.com\nreplace@example.com bob@example.com\n",
@@ -66,14 +100,14 @@ def rcpt(program, *recipients):
 class Service:
     """The web service, and a program whose script asks it."""
 
-    def __init__(self, sources="dms lua", **options):
+    def __init__(self, sources="dms lua", rule=ASK, **options):
         self.web = FakeHttp()
         self.folder = tempfile.TemporaryDirectory(prefix="foregate-")
         script = Path(self.folder.name, "auth.lua")
         script.write_text(SCRIPT % self.web.url)
         for user in ("web", "other"):
             self.knows(f"{user}@example.com")
-        self.program = Program(rules={"ask.lua": ASK}, volume=VOLUME, options={
+        self.program = Program(rules={"ask.lua": rule}, volume=VOLUME, options={
             "directory.sources": sources, "lua.script": script, "quota.enabled": "no", "states": "2",
             "trusted_networks": "127.0.0.0/8", "dms.postmaster": "bob@example.com", **options})
 
@@ -131,6 +165,16 @@ def rules():
         equal("edits", edits, ["<bob@example.com>", "<replace@example.com>", "<web@example.com>"])
 
 
+@case("rules wait within waits, beside failures, while they sort, and at connect; also in shadow")
+def oddly():
+    want = "web@example.com web@example.com other@example.com false other@example.com web@example.com false"
+    with Service(rule=ASK_ODDLY) as service, service.program.session() as session:
+        equal("refusal", str(session.transaction([], sender="<bob@example.com>").mail), f"550 5.7.1 {want}")
+    with Service(rule=ASK, **{"ask.mode": "shadow"}) as service, service.program.session() as session:
+        outcome = session.transaction(["<replace@example.com>"])
+        equal("edits", outcome.edits, [])
+
+
 @case("a service that fails is no unknown user; known answers serve meanwhile; it is back by itself")
 def away():
     with Service(**{"lua.cache": "0s"}) as service:
@@ -174,6 +218,67 @@ def slow():
         for thread in waiting:
             thread.join(30)
         holds("all have ended", not any(thread.is_alive() for thread in waiting))
+
+
+@case("a script ends in time with its command, however long it may take by itself")
+def in_time():
+    with Service(**{"lua.timeout": "20s", "deadline.command": "500ms"}) as service:
+        service.web.answers["/user/slow@example.com"] = SILENCE
+        begin = time.monotonic()
+        holds("deferred", service.rcpt("slow@example.com")[0].startswith("451 4.3.0 "))
+        took = time.monotonic() - begin
+        holds(f"took {took:.1f} s", took < 10)
+
+
+@case("what waits behind a slow source, side by side, ends in time too")
+def side_by_side():
+    quota = FakeQuota()
+    quota.answers["bob@example.com"] = QUOTA_SILENCE
+    with Service(**{"lua.timeout": "20s", "quota.timeout": "20s", "quota.service": quota.service, "quota.enabled": "no",
+                    "deadline.command": "2s"}) as service, service.program.session() as session:
+        service.web.answers["/user/slow@example.com"] = SILENCE
+        begin = time.monotonic()
+        session.transaction(["<bob@example.com>"], sender="<both@example.com>")
+        took = time.monotonic() - begin
+        holds(f"took {took:.1f} s", took < 3.6)
+    quota.stop()
+
+
+@case("what a source said can be replayed; what it was not asked, and plans, are uncertain")
+def replayed():
+    with tempfile.TemporaryDirectory(prefix="foregate-") as folder, Service(record=Path(folder, "records")) as service:
+        program, path, rules = service.program, Path(folder, "records"), Path(folder, "rules")
+        rules.mkdir()
+        service.rcpt("web@example.com", "list@example.com", "none@example.com")
+        service.rcpt("replace@example.com")
+        program.stop()
+
+        def compare(new):
+            return subprocess.run([BINARY, "-c", program.config, "compare", "-", new, path], capture_output=True, text=True,
+                                  timeout=60, check=False).stdout
+        asked = len(service.web.asked)
+        equal("as it was", compare(program.config), "2 transactions, 0 changed, 1 uncertain, 0 lines not read\n")
+        Path(rules, "ask.lua").write_text(ASKS_MORE)
+        new = compare(rules)
+        holds("not asked then", "uncertain: not recorded: directory.account(other@example.com)\n" in new, new)
+        holds("nobody is unknown", "not recorded (rule ask)" in new, new)
+        equal("nobody was asked", len(service.web.asked), asked)
+
+
+@case("resolve says what is in doubt, and nothing of what is not")
+def doubt():
+    options = {"lua.stale": "0s", "lua.on_failure": "continue", "recipient_delimiter": "-"}
+    with Service("lua dms", **options) as service:
+        def resolve(*arguments):
+            return subprocess.run([BINARY, "-c", service.program.config, "resolve", *arguments], capture_output=True, text=True,
+                                  timeout=60, check=False).stdout
+        certain = resolve("bob-tag@example.com")
+        service.web.stop()
+        text = resolve("bob-tag@example.com")
+        holds("as before", text.startswith(certain) and "in doubt" not in certain, text)
+        holds("doubt", text[len(certain):].startswith("  in doubt: lua: "), text)
+        reason = json.loads(resolve("--json", "bob-tag@example.com"))["reason"]
+        holds("reason", reason.startswith("lua: "), reason)
 
 
 @case("a renamed user is the mailbox where Dovecot knows that name, else the address is")

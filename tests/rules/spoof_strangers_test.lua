@@ -297,6 +297,15 @@ test("a stranger's unreadable From with a domain that cannot be told", function(
     lost(t, "x@elsewhere.example", { { "From", "x@y.example z@lost.example" } })
 end)
 
+test("a name in a stranger's From at a domain that cannot be told", function(t)
+    t.directory["lost.example"] = "fails: the directory is away"
+    local s = open(t, { ["spoof.own_domain"] = "reject" })
+    s:mail("x@elsewhere.example"):is("continue")
+    s:rcpt("bob@example.com"):is("continue")
+    s:finish{ headers = { { "From", "\"x@lost.example\" <x@elsewhere.example>" } } }:is("continue")
+        :plan{ "add_header X-Foregate-Spoof: display name with <x@lost.example> cannot be looked up" }
+end)
+
 test("own_domain knows a domain in both of its spellings", function(t)
     t.volume{ accounts = { "alice@xn--bcher-kva.example" } }
     t.options{ ["spoof.own_domain"] = "reject" }
