@@ -147,6 +147,18 @@ static void derive(struct config *config)
     }
 }
 
+/* A LDAP server is what docker-mailserver itself asks then; what is left of the volume
+ * comes behind, as in its virtual_alias_maps. */
+static void derive_sources(struct config *config)
+{
+    const struct entry *provisioner = find_entry(config, "dms.provisioner");
+    struct entry *sources = find_entry(config, "directory.sources");
+    if (provisioner != NULL && sources != NULL && sources->setting == NULL) {
+        bool is_ldap = strcmp(provisioner->value, "LDAP") == 0;
+        entry_evaluate(sources, is_ldap ? "ldap dms" : sources->option.initial);
+    }
+}
+
 struct config *config_new(void)
 {
     struct config *config = calloc(1, sizeof *config);
@@ -171,6 +183,7 @@ void config_remember(struct config *config, const struct setting *setting)
             derive(config);
         }
     }
+    derive_sources(config);
 }
 
 const struct setting *config_find_setting(const struct config *config,

@@ -105,6 +105,17 @@ class Sources(unittest.TestCase):
         report = json.loads(self.run_program("check", "--json", status=1).stdout)
         self.assertEqual([one["code"] for one in report["findings"] if one["severity"] == "error"], ["auth-script"])
 
+    def test_config_says_who_is_asked(self):
+        for arguments, value in (((), "dms"), (("-o", "dms.provisioner=LDAP"), "ldap dms"),
+                                 (("-o", "dms.provisioner=LDAP", "-o", "directory.sources=ldap"), "ldap"),
+                                 (("-o", "directory.sources=lua", "-o", "dms.provisioner=LDAP"), "lua"),
+                                 (("-o", "dms.provisioner=LDAP", "-o", "dms.provisioner=FILE"), "dms")):
+            with self.subTest(arguments=arguments):
+                command = [PROGRAM, "-c", "/dev/null", "-o", f"rules.path={SOURCE / 'rules'}", "-o", f"lua.path={SOURCE / 'lua'}",
+                           *arguments, "config", "directory.sources"]
+                shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+                self.assertTrue(shown.startswith(f"directory.sources = {value}\n"), shown)
+
     def test_ldap_without_its_files(self):
         missing = ("-o", "directory.sources=ldap", "-o", f"ldap.path={self.folder}/none")
         told = self.run_program(*missing, "resolve", "x@example.com", status=2).stderr
