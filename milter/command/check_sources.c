@@ -102,6 +102,24 @@ static void add_table_findings(const struct backends *backends,
     }
 }
 
+/* Nothing would be judged, and nothing would say so. */
+static void check_domains(const struct backends *backends, const struct snapshot *snapshot,
+                          struct finding_list *findings)
+{
+    size_t cursor = 0;
+    const char *domain;
+    bool is_known = snapshot_next_domain(snapshot, &cursor, &domain);
+    for (size_t i = 0; i < sources_count(backends->sources); i++) {
+        is_known = is_known || sources_kind(backends->sources, i) == SOURCE_LDAP;
+    }
+    if (!is_known) {
+        finding_add(findings, FINDING_WARNING, "no-domain", "", 0,
+                    "No domain is ours: all mail is left to Postfix, whoever it is for",
+                    "Name the domains in directory.domains: a userdb and a script know "
+                    "none");
+    }
+}
+
 /* A script that does not load is a finding of its own. */
 static bool is_told(const struct finding_list *findings, const char *message)
 {
@@ -133,6 +151,7 @@ struct source_report check_sources(const struct config *config,
         const char *address =
             sample_address(config, snapshot, findings->arena, &report.is_guess);
         try_all(&backends, snapshot, address, &report, findings);
+        check_domains(&backends, snapshot, findings);
     }
     add_table_findings(&backends, findings);
     backends_stop(&backends);

@@ -77,6 +77,13 @@ class Sources(unittest.TestCase):
         text = self.run_program("check").stdout
         self.assertRegex(text, r"source lua: account alice@example\.com: not found \([0-9.]+ ms\)\n")
 
+    def test_check_misses_the_domains(self):
+        for options, codes in ((["directory.sources=lua"], ["no-domain"]), (["directory.sources=dms lua"], []),
+                               (["directory.sources=lua", "directory.domains=example.com"], [])):
+            with self.subTest(options=options):
+                report = json.loads(self.run_program(*(word for one in options for word in ("-o", one)), "check", "--json").stdout)
+                self.assertEqual([one["code"] for one in report["findings"] if one["code"] == "no-domain"], codes)
+
     def test_check_says_that_it_guesses_an_account(self):
         guess = "That is a guess: name an account of it in directory.sample"
         alone = ("-o", "directory.sources=lua", "-o", "directory.domains=example.com")
