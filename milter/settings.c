@@ -119,6 +119,16 @@ struct auth_script_settings settings_auth_script(const struct config *config, in
     };
 }
 
+/* With its accounts in LDAP, docker-mailserver has the domain of its name among its own. */
+static const char *own_domains(const struct config *config, struct arena *arena)
+{
+    const char *domains = text_of(config, "directory.domains");
+    return is_ldap_mode(config)
+               ? arena_format(arena, "%s %s", config_domain(text_of(config, "hostname")),
+                              domains)
+               : arena_copy(arena, domains);
+}
+
 /* docker-mailserver's default is postmaster@ the domain of the host name. */
 static const char *postmaster_address(const struct config *config, struct arena *arena)
 {
@@ -140,7 +150,7 @@ bool settings_directory(const struct config *config, struct arena *arena,
                       : NULL,
         .accounts_elsewhere = is_ldap_mode(config),
         .others = count > 1 || !has_source(sources, count, SOURCE_DMS),
-        .domains = arena_copy(arena, text_of(config, "directory.domains")),
+        .domains = own_domains(config, arena),
         .may_send_as = *may_send_as != '\0' ? arena_copy(arena, may_send_as) : NULL,
         .hostname = arena_copy(arena, text_of(config, "hostname")),
         .mydestination = arena_copy(arena, text_of(config, "mydestination")),

@@ -127,18 +127,22 @@ static void entry_offer(struct entry *entry, const struct setting *setting)
     }
 }
 
-/* myorigin and mydestination follow hostname while nobody set them. */
+/* myorigin and mydestination follow hostname while nobody set them. With its accounts in
+ * LDAP docker-mailserver delivers no mail for the host itself. */
 static void derive(struct config *config)
 {
     const struct entry *hostname = find_entry(config, "hostname");
     struct entry *myorigin = find_entry(config, "myorigin");
     struct entry *mydestination = find_entry(config, "mydestination");
-    if (hostname == NULL || myorigin == NULL || mydestination == NULL) {
+    const struct entry *provisioner = find_entry(config, "dms.provisioner");
+    if (hostname == NULL || myorigin == NULL || mydestination == NULL ||
+        provisioner == NULL) {
         return;
     }
     const char *origin = NULL;
     const char *destination = NULL;
-    config_derive(config->arena, hostname->value, &origin, &destination);
+    config_derive(config->arena, hostname->value, strcmp(provisioner->value, "LDAP") == 0,
+                  &origin, &destination);
     if (myorigin->setting == NULL) {
         entry_evaluate(myorigin, origin);
     }
@@ -179,7 +183,9 @@ void config_remember(struct config *config, const struct setting *setting)
     for (size_t i = 0; i < config->entries.count; i++) {
         struct entry *entry = config->entries.items[i];
         entry_offer(entry, kept);
-        if (entry->setting == kept && strcmp(entry->option.name, "hostname") == 0) {
+        if (entry->setting == kept &&
+            (strcmp(entry->option.name, "hostname") == 0 ||
+             strcmp(entry->option.name, "dms.provisioner") == 0)) {
             derive(config);
         }
     }

@@ -25,8 +25,8 @@ static const struct option program_options[] = {
     {"myorigin", OPTION_TEXT, NULL, 0, 0, NULL, NULL,
      "completes names without a domain, as in Postfix; default: hostname"},
     {"mydestination", OPTION_LIST, NULL, 0, 0, NULL, NULL,
-     "domains of local delivery, as in Postfix; default: hostname, localhost.domain, "
-     "localhost"},
+     "domains of local delivery, as in Postfix; default: hostname (not with "
+     "dms.provisioner = LDAP), localhost.domain, localhost"},
     {"dms.volume", OPTION_TEXT, "/tmp/docker-mailserver", 0, 0, NULL, NULL,
      "docker-mailserver's config volume: accounts, aliases, quotas"},
     {"dms.settings", OPTION_TEXT, NULL, 0, 0, NULL, NULL,
@@ -285,10 +285,12 @@ const char *config_domain(const char *hostname)
                                             : hostname;
 }
 
-void config_derive(struct arena *arena, const char *hostname, const char **myorigin,
-                   const char **mydestination)
+void config_derive(struct arena *arena, const char *hostname, bool is_ldap_mode,
+                   const char **myorigin, const char **mydestination)
 {
+    const char *others =
+        arena_format(arena, "localhost.%s, localhost", config_domain(hostname));
     *myorigin = hostname;
-    *mydestination = arena_format(arena, "%s, localhost.%s, localhost", hostname,
-                                  config_domain(hostname));
+    *mydestination =
+        is_ldap_mode ? others : arena_format(arena, "%s, %s", hostname, others);
 }

@@ -46,8 +46,8 @@ const struct setting *config_effective(const struct config *config, size_t index
 void config_declare_program(struct config *config);
 
 /* Values that follow from others unless they are set. */
-void config_derive(struct arena *arena, const char *hostname, const char **myorigin,
-                   const char **mydestination);
+void config_derive(struct arena *arena, const char *hostname, bool is_ldap_mode,
+                   const char **myorigin, const char **mydestination);
 
 /* config_form.c. Beyond the type: the form of sockets, modes, names. */
 bool config_check_form(const char *name, const char *value, struct complaint *complaint);

@@ -63,7 +63,8 @@ static void try_one(struct backends *backends, size_t index,
         .question = question->kind == QUESTION_DOMAIN ? "domain" : "account",
         .key = question->key,
         .answer = answer_kind_name(answer.kind),
-        .value = answer.value,
+        /* Of a domain, an answer may be everybody who is there. */
+        .value = question->kind == QUESTION_DOMAIN ? NULL : answer.value,
         .reason = answer.kind == ANSWER_FAILED ? answer.reason : NULL,
         .ms = clock_elapsed_ms(&begin),
     };

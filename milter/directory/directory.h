@@ -19,8 +19,8 @@ struct directory {
                          struct arena *arena);
     void *context;       /* of ask */
     int64_t deadline_ms; /* monotonic; 0: each source has its own time */
-    const char **doubt;  /* set to the reason of an answer that is not certain: FAILED, or a
-                            NOT_FOUND that has one; or NULL */
+    const char **doubt;  /* set to the reason of an answer that is not certain: FAILED, or
+                            one  that has a reason; or NULL */
 };
 
 /* Strings of the answer live as long as the snapshot, or in the arena. */
@@ -31,7 +31,7 @@ static inline struct answer directory_answer(const struct directory *directory,
     struct answer answer = directory->ask == NULL
                                ? snapshot_answer(directory->snapshot, question, arena)
                                : directory->ask(directory, question, arena);
-    if (answer.kind != ANSWER_FOUND && answer.reason != NULL && directory->doubt != NULL) {
+    if (answer.reason != NULL && directory->doubt != NULL) {
         *directory->doubt = answer.reason;
     }
     return answer;

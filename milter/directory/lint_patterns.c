@@ -162,14 +162,14 @@ static bool matches_ours(struct lint *lint, const struct pattern_rule *rule,
 }
 
 /* Strangers are refused by the domain before anything else, and only accounts and
- * postfix-virtual.cf make one. */
+ * postfix-virtual.cf make one, or another source that knows it. */
 static void check_domain(struct lint *lint, const struct pattern_rule *rule,
                          const char *sample)
 {
     const char *at = strrchr(sample, '@');
-    if (at == NULL || !address_is_plain(sample) || !is_foreign(lint, at + 1) ||
-        !matches(lint, rule, sample) || lint_domain(lint, sample) != LINT_FOREIGN ||
-        matches_ours(lint, rule, sample)) {
+    if (lint->snapshot->settings.others || at == NULL || !address_is_plain(sample) ||
+        !is_foreign(lint, at + 1) || !matches(lint, rule, sample) ||
+        lint_domain(lint, sample) != LINT_FOREIGN || matches_ours(lint, rule, sample)) {
         return;
     }
     finding_add_format(

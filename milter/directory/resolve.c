@@ -55,7 +55,7 @@ struct resolve {
     struct sent_on *sent_on, **sent_on_end; /* by local delivery, still to be expanded */
     const struct local_arrival *arrivals;   /* of what is being expanded */
     struct outcome outcome;
-    const char *doubt; /* why what was not found may be there all the same, or NULL */
+    const char *doubt; /* why somebody may have it all the same when nobody does, or NULL */
     struct expansion expansion;
 };
 
@@ -72,7 +72,7 @@ static bool is_routed_on(const char *internal)
 }
 
 /* $double_bounce_sender: at the host, Postfix throws its mail away before local delivery.
- */
+ * It takes it from everybody, also where the host's name is no local domain. */
 static const char double_bounce[] = "double-bounce@";
 
 /* Named as such, with its domain, it comes out in small letters; not so when a source route
@@ -480,11 +480,13 @@ void resolve_answer(struct resolve *resolve, const struct answer *answer)
                           answer->reason != NULL ? answer->reason : "a look-up failed");
     } else if (resolve->phase == PHASE_FINAL_LOCAL) {
         answer_local(resolve, answer);
-    } else if (answer->kind == ANSWER_FOUND) {
-        end_search_with(resolve, answer);
     } else {
         keep_doubt(resolve, answer);
-        search_advance(&resolve->search);
+        if (answer->kind == ANSWER_FOUND) {
+            end_search_with(resolve, answer);
+        } else {
+            search_advance(&resolve->search);
+        }
     }
 }
 
@@ -520,7 +522,8 @@ static void begin_rcpt(struct resolve *resolve, const struct address *address)
     resolve->routed = routed;
     const char *domain = domain_of(resolve->routed);
     bool is_local = local_has_domain(resolve->settings, domain);
-    if (is_bare_postmaster(address)) {
+    bool is_double = is_double_bounce(address, resolve->settings->hostname);
+    if (is_bare_postmaster(address) || (is_double && !is_local)) {
         resolve->expansion.domain_class = is_local ? CLASS_LOCAL : CLASS_EXTERNAL;
         begin_expansion(resolve, EXPANSION_OK);
     } else if (routed[0] == '-' || (!is_local && !address_domain_is_valid(domain))) {

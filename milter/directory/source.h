@@ -31,8 +31,8 @@ struct answer {
     enum answer_kind kind;
     const char *value; /* FOUND: table value, account, logins or limit, else NULL */
     int line; /* FOUND, and FAILED at one line: where in its file, 0 when it does not say */
-    const char *reason; /* FAILED: why, for the log. NOT_FOUND: why that is in doubt, since
-                           a source could not be asked now, or NULL */
+    const char *reason; /* FAILED: why, for the log. Else: why that is in doubt, since a
+                           source could not be asked now, or NULL */
     const char *source; /* FOUND: whose answer it is; NULL: a file of the volume */
     const char *limit;  /* FOUND, of a mailbox: its quota limit as written there, or NULL */
     bool limit_counts;  /* Dovecot has the same; else the limit is for reports only */

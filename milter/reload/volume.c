@@ -206,8 +206,12 @@ void volume_look(struct volume *volume, bool always)
     check_load(volume);
 }
 
+/* NULL: there is none, and nothing to watch. */
 static int watch_folder(const char *folder)
 {
+    if (folder == NULL) {
+        return -1;
+    }
     int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (watch >= 0 && inotify_add_watch(watch, folder,
                                         IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |

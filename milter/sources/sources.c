@@ -169,9 +169,8 @@ static bool find_stale(struct source *source, const struct question *question,
     if (stale.kind == ANSWER_FOUND) {
         stale.source =
             arena_format(arena, "%s, %" PRId64 " s old", stale.source, age_ms / 1000);
-    } else {
-        stale.reason = answer->reason;
     }
+    stale.reason = answer->reason;
     counter_add(COUNTER_SOURCE_STALE, 1);
     *answer = stale;
     return true;

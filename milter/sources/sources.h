@@ -47,7 +47,7 @@ struct sources *sources_new(const struct source_settings *list, size_t count);
 void sources_free(struct sources **sources); /* nobody asks any more */
 
 /* The combined answer; strings live as long as the snapshot, or in the arena. FAILED: the
- * source in turn cannot be asked; NOT_FOUND with a reason: one that cannot was passed over,
+ * source in turn cannot be asked; another with a reason: one that cannot was passed over,
  * or its last answer is old. deadline_ms: monotonic, 0 for none. *asked: it was a question
  * to a source that had to be waited for. */
 struct answer sources_ask(struct sources *sources, const struct snapshot *snapshot,

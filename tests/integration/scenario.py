@@ -10,7 +10,7 @@ from contextlib import contextmanager
 # The lab, for the scenarios too: they import this module first.
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from lab import Lab, RelayLab, Reply  # noqa: E402,F401
+from lab import Lab, LdapLab, LdapRelayLab, RelayLab, Reply  # noqa: E402,F401
 
 
 class TimeIsUp(Exception):

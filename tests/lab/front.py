@@ -110,12 +110,14 @@ class RelayLab(Lab):
     """A Lab whose Postfix and Dovecot stand behind a relay with Foregate. `mx` is the relay's listener.
 
     back       False: nothing stands behind it; all that it sends goes to the sink, and quota is not asked
+    copy       False: the relay has no copy of the volume; front_cf and options say what takes its place
     front_cf   settings of the relay's main.cf that replace those of deploy/relay
     """
 
-    def __init__(self, volume, foregate=True, options=None, *, back=True, front_cf="", main_cf="", **more):
+    def __init__(self, volume, foregate=True, options=None, *, back=True, copy=True, front_cf="", main_cf="",
+                 **more):
         self.front = None
-        self._has_back = back
+        self._has_back, self._has_copy = back, copy
         outbound, port, quota_port, milter = (free_port() for _ in range(4))
         super().__init__(volume, None, **more)
         try:
@@ -131,7 +133,8 @@ class RelayLab(Lab):
         folder = os.path.join(self.folder, "front")
         os.mkdir(folder)
         self.front_volume = os.path.join(folder, "volume")
-        self.copy_volume()
+        if self._has_copy:
+            self.copy_volume()
         substitute = Substitution({
             "127.0.0.0/8 [::1]/128 ": "",               # clients of all kinds live there in the lab
             "[10.8.0.1]:10025": f"[{FRONT}]:{outbound}",

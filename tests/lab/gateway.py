@@ -32,6 +32,12 @@ class Gateway:
         self._child = None
         self._write_config()
 
+    def configure(self, options):
+        """More options, before start()."""
+        for known in (self._options, self._first_options):
+            known.update(options)
+        self._write_config()
+
     def _write_config(self):
         with open(self.config, "w") as file:
             for name, value in self._options.items():

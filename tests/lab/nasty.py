@@ -47,6 +47,7 @@ class Case:
     delimiter: str
     files: dict = field(default_factory=dict)       # {name of the file: text}
     addresses: list = field(default_factory=list)
+    main_cf: str = ""                               # settings of Postfix in place of the oracle's
 
 
 def breaks_postfix(case):

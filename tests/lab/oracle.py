@@ -19,6 +19,7 @@ import socket
 import time
 from dataclasses import dataclass
 
+from .postfix import override
 from .process import Child, LabError, accepts_unix, run, wait_until
 from .volume import managed_domains
 
@@ -296,7 +297,7 @@ class Oracle:
         self._round = 0
 
     def ask(self, volume, addresses):
-        """The Answers, in order. volume: `files` {name: text} and `delimiter`."""
+        """The Answers, in order. volume: `files` {name: text}, `delimiter` and `main_cf`."""
         self._round += 1
         postfix = _Postfix(os.path.join(self.folder, f"postfix-{self._round}"), self._postfix, self._postdrop)
         try:
@@ -354,9 +355,10 @@ class _Postfix:
     def start(self, volume):
         self._make_folders()
         regexp = f", pcre:{self.config}/regexp" if REGEXP in volume.files else ""
-        self._write("main.cf", MAIN_CF.format(
+        main_cf = MAIN_CF.format(
             config=self.config, queue=self.queue, data=os.path.join(self.folder, "data"), log=self.log,
-            folder=self.folder, hostname=HOSTNAME, delimiter=volume.delimiter, regexp=regexp))
+            folder=self.folder, hostname=HOSTNAME, delimiter=volume.delimiter, regexp=regexp)
+        self._write("main.cf", override(main_cf, volume.main_cf))
         self._write("master.cf", MASTER_CF.format(config=self.config))
         self._write_tables(volume)
         self._master = Child("postfix", [f"{DAEMONS}/master", "-c", self.config], self.log)
@@ -515,7 +517,7 @@ class _Postfix:
         new = [to for to in new if to not in self._boxes]
         for to, reply in zip(new, self._account.say([rcpt(external(to)) for to in new])):
             found = re.search(r"^554 .*: account (\d+)$", reply)
-            if not found and not reply.startswith("550"):
+            if not found and not reply.startswith("550") and not fold(to).startswith("double-bounce@"):
                 raise LabError(f"Postfix about the account of {to}: {reply}")
             self._boxes[to] = self._accounts[int(found.group(1))] if found else None
 

@@ -298,6 +298,7 @@ def relay():
     with Service("lua", **{"directory.domains": "example.com", "dms.volume": "/nonexistent"}) as service:
         equal("answers", service.rcpt("web@example.com", "none@example.com", "x@elsewhere.test"),
               ["continue", UNKNOWN % "none@example.com", "continue"])
+        holds("no word about watching a volume", "warning watch" not in service.program.log)
 
 
 @case("Dovecot's userdb: it knows, fails, is silent, goes away and comes back")

@@ -229,6 +229,33 @@ static void assignments_that_are_none(void **state)
     }
 }
 
+static void ldap_mode_has_no_mail_for_the_host(void **state)
+{
+    (void)state;
+
+    static const struct {
+        const char *assignments[3], *mydestination;
+    } cases[] = {
+        {{"hostname=mail.example.com", "dms.provisioner=LDAP"},
+         "localhost.example.com, localhost"},
+        {{"dms.provisioner=LDAP", "hostname=mail.example.com"},
+         "localhost.example.com, localhost"},
+        {{"dms.provisioner=LDAP", "hostname=mail.example.com", "dms.provisioner=FILE"},
+         "mail.example.com, localhost.example.com, localhost"},
+        {{"mydestination=mine.test", "dms.provisioner=LDAP"}, "mine.test"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct config *config = new_config();
+        struct error error;
+        for (size_t j = 0; j < 3 && cases[i].assignments[j] != NULL; j++) {
+            assert_true(config_override(config, cases[i].assignments[j], &error));
+        }
+        assert_string_equal(config_text(config, "mydestination"), cases[i].mydestination);
+        config_free(&config);
+    }
+}
+
 static void names_follow_the_hostname(void **state)
 {
     (void)state;
@@ -353,6 +380,7 @@ int main(void)
         cmocka_unit_test(values_that_are_refused),
         cmocka_unit_test(assignments_that_are_none),
         cmocka_unit_test(names_follow_the_hostname),
+        cmocka_unit_test(ldap_mode_has_no_mail_for_the_host),
         cmocka_unit_test(declarations_are_judged),
         cmocka_unit_test(the_table_is_sound),
         cmocka_unit_test(options_that_a_reload_takes_over),

@@ -22,7 +22,7 @@ static const char *const names[FILES] = {
 /* A volume, and what the operator told about it. NULL: as usual. */
 struct given {
     const char *texts[FILES]; /* "" : an empty file */
-    const char *postmaster, *mydestination, *delimiters;
+    const char *postmaster, *mydestination, *delimiters, *others;
     bool lacks_accounts;
 };
 
@@ -40,6 +40,7 @@ static void write_given(struct volume *volume, const struct given *given, char p
         }
     }
     settings->postmaster = given->postmaster;
+    settings->others = given->others != NULL;
     if (given->mydestination != NULL) {
         settings->mydestination = given->mydestination;
     }
@@ -183,6 +184,7 @@ static void take_line(struct lint_case *one, char *line)
         const char *value = arena_copy(one->arena, equals + strlen(" = "));
         *(line[0] == 'p'   ? &one->given->postmaster
           : line[0] == 'm' ? &one->given->mydestination
+          : line[0] == 'o' ? &one->given->others
                            : &one->given->delimiters) = value;
     } else {
         assert_true(line[0] == '#' || line[0] == '\0');
