@@ -19,8 +19,7 @@ struct directory {
                          struct arena *arena);
     void *context;       /* of ask */
     int64_t deadline_ms; /* monotonic; 0: each source has its own time */
-    const char **doubt;  /* set to the reason of an answer that is not certain: FAILED, or
-                            one  that has a reason; or NULL */
+    const char **doubt;  /* set to the reason of an answer that is not certain; or NULL */
 };
 
 /* Strings of the answer live as long as the snapshot, or in the arena. */

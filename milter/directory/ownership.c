@@ -426,15 +426,16 @@ static struct ownership find_as_written(struct claim *claim, enum answer_kind kn
     if (granted.kind == ANSWER_FOUND) {
         return granted;
     }
-    if (known == ANSWER_FAILED) {
-        return cannot_tell(claim->login.reason);
-    }
-    /* A login that is nobody's mailbox may be listed at addresses behind aliases. */
+    /* A login that is nobody's mailbox, or that cannot be told, may be listed at addresses
+     * behind aliases. */
     bool is_listed = directory_waits(claim->directory) && claim->login.name != NULL;
     struct ownership found =
         known == ANSWER_FOUND || is_listed
             ? find_by_mailbox(claim)
             : not_owned(claim, arena_format(claim->arena, "none: %s", claim->login.reason));
+    if (known == ANSWER_FAILED && found.kind != ANSWER_FOUND) {
+        return cannot_tell(claim->login.reason);
+    }
     return found.kind == ANSWER_NOT_FOUND && granted.reason != NULL ? granted : found;
 }
 

@@ -118,17 +118,17 @@ class RelayLab(Lab):
                  **more):
         self.front = None
         self._has_back, self._has_copy = back, copy
-        outbound, port, quota_port, milter = (free_port() for _ in range(4))
+        ports = [free_port() for _ in range(5)]
         super().__init__(volume, None, **more)
         try:
-            self._build(foregate, options, (outbound, port, quota_port, milter), front_cf, main_cf)
+            self._build(foregate, options, ports, front_cf, main_cf)
         except BaseException:
             self._stop_servers()
             self._remove()
             raise
 
     def _build(self, foregate, options, ports, front_cf, main_cf):
-        outbound, port, quota_port, milter = ports
+        outbound, port, quota_port, milter, userdb = ports
         self.milter_port = milter   # which main.cf names; Foregate listens there, unless options say otherwise
         folder = os.path.join(self.folder, "front")
         os.mkdir(folder)
@@ -142,6 +142,8 @@ class RelayLab(Lab):
             "[10.8.0.2]:25": f"[127.0.0.1]:{self.postfix.stock_mx}",
             "inet:10.8.0.2:12340": f"inet:{BACK}:{quota_port}",
             "port = 12340": f"port = {quota_port}",
+            "inet:10.8.0.2:12342": f"inet:{BACK}:{userdb}",
+            "port = 12342": f"port = {userdb}",
             "10.8.0.1": FRONT,
             "10.8.0.2": BACK,
             "inet:127.0.0.1:8899": f"inet:127.0.0.1:{milter}",
@@ -155,7 +157,11 @@ class RelayLab(Lab):
         front_main, front_master = substitute("main.cf"), substitute("master.cf")
         settings = assignments(substitute("foregate.conf"))
         back_main, dovecot = substitute("dms/postfix-main.cf"), substitute("dms/dovecot.cf")
+        userdb_listener = substitute("dms/dovecot-userdb.cf")
         substitute.check()
+        if not self._has_copy:
+            dovecot += userdb_listener
+            settings["dovecot.userdb"] = f"inet:{BACK}:{userdb}"
 
         if not self._has_back:
             front_cf = override(f"relay_transport = smtp:[127.0.0.1]:{self.sink.port}\n", front_cf)

@@ -121,6 +121,38 @@ static void no_failure_makes_somebody_unknown(void **state)
     }
 }
 
+/* What is found in old answers serves; what they exclude may be allowed by now. */
+static void refusals_do_not_rest_on_old_answers(void **state)
+{
+    (void)state;
+    static const struct line moving[] = {
+        {QUESTION_DOMAIN, "ldap.test", "ldap.test"},
+        {QUESTION_MAILBOX, "ann@ldap.test", "ann@ldap.test"},
+        {QUESTION_TABLE, "sales@ldap.test", "ann@ldap.test"},
+        {QUESTION_SENDER, "ann@ldap.test", "ann@ldap.test, uid"},
+        {0, NULL, NULL},
+    };
+    const struct source_settings list[] = {dms, source(SOURCE_LDAP)};
+    set_up(list, 2);
+    script[SOURCE_LDAP].lines = moving;
+    for (int is_away = 0; is_away <= 1; is_away++) {
+        assert_int_equal(owner("carl@vol.test", "ann@ldap.test").kind,
+                         is_away ? ANSWER_FAILED : ANSWER_NOT_FOUND);
+        assert_int_equal(owner("carl@vol.test", "sales@ldap.test").kind,
+                         is_away ? ANSWER_FAILED : ANSWER_NOT_FOUND);
+        assert_int_equal(owner("ann@ldap.test", "sales@ldap.test").kind, ANSWER_FOUND);
+        assert_int_equal(owner("uid", "ann@ldap.test").kind, ANSWER_FOUND);
+        assert_int_equal(owner("uid", "sales@ldap.test").kind, ANSWER_FOUND);
+        assert_int_equal(owner("other", "sales@ldap.test").kind,
+                         is_away ? ANSWER_FAILED : ANSWER_NOT_FOUND);
+        assert_int_equal(resolve("sales@ldap.test")->status, EXPANSION_OK);
+        script[SOURCE_LDAP].failure = "away";
+        clock_advance(60000);
+        next_message();
+    }
+    tear_down();
+}
+
 static void not_owned_is_never_said_in_doubt(void **state)
 {
     (void)state;
@@ -244,6 +276,7 @@ int main(void)
         cmocka_unit_test(unknown_is_never_said_in_doubt),
         cmocka_unit_test(no_failure_makes_somebody_unknown),
         cmocka_unit_test(not_owned_is_never_said_in_doubt),
+        cmocka_unit_test(refusals_do_not_rest_on_old_answers),
         cmocka_unit_test(no_failure_takes_or_gives_ownership),
         cmocka_unit_test(no_failure_makes_another_plan),
         cmocka_unit_test(domains_stay_in_doubt_in_all_forms),

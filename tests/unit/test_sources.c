@@ -339,34 +339,6 @@ static void a_message_keeps_so_much(void **state)
     tear_down();
 }
 
-/* What is found in old answers serves; what they exclude may be allowed by now. */
-static void refusals_do_not_rest_on_old_answers(void **state)
-{
-    (void)state;
-    static const struct line moving[] = {
-        {QUESTION_DOMAIN, "ldap.test", "ldap.test"},
-        {QUESTION_MAILBOX, "ann@ldap.test", "ann@ldap.test"},
-        {QUESTION_TABLE, "sales@ldap.test", "ann@ldap.test"},
-        {QUESTION_SENDER, "ann@ldap.test", "ann@ldap.test"},
-        {0, NULL, NULL},
-    };
-    const struct source_settings list[] = {dms, source(SOURCE_LDAP)};
-    set_up(list, 2);
-    script[SOURCE_LDAP].lines = moving;
-    for (int is_away = 0; is_away <= 1; is_away++) {
-        assert_int_equal(owner("carl@vol.test", "ann@ldap.test").kind,
-                         is_away ? ANSWER_FAILED : ANSWER_NOT_FOUND);
-        assert_int_equal(owner("carl@vol.test", "sales@ldap.test").kind,
-                         is_away ? ANSWER_FAILED : ANSWER_NOT_FOUND);
-        assert_int_equal(owner("ann@ldap.test", "sales@ldap.test").kind, ANSWER_FOUND);
-        assert_int_equal(resolve("sales@ldap.test")->status, EXPANSION_OK);
-        script[SOURCE_LDAP].failure = "away";
-        clock_advance(60000);
-        next_message();
-    }
-    tear_down();
-}
-
 static void without_the_volume_domains_are_still_ours(void **state)
 {
     (void)state;
@@ -392,7 +364,6 @@ int main(void)
         cmocka_unit_test(senders_own_what_a_source_says),
         cmocka_unit_test(logins_own_what_is_stored_in_their_mailbox),
         cmocka_unit_test(a_message_keeps_so_much),
-        cmocka_unit_test(refusals_do_not_rest_on_old_answers),
         cmocka_unit_test(without_the_volume_domains_are_still_ours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
