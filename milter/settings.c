@@ -47,20 +47,11 @@ static struct source_settings settings_source(const struct config *config,
     };
 }
 
-/* A LDAP server is what docker-mailserver itself asks then; what is left of the volume
- * comes behind, as in its virtual_alias_maps. */
-static const char *source_list(const struct config *config)
-{
-    return is_ldap_mode(config) && !config_is_set(config, "directory.sources")
-               ? "ldap dms"
-               : text_of(config, "directory.sources");
-}
-
 size_t settings_sources(const struct config *config, struct source_settings *list)
 {
     static const char separators[] = ", \t";
     size_t count = 0;
-    const char *name = source_list(config);
+    const char *name = text_of(config, "directory.sources");
     for (name += strspn(name, separators); *name != '\0' && count < SOURCE_KINDS;
          name += strspn(name, separators)) {
         char word[OPTION_BYTES];

@@ -17,7 +17,7 @@ local function expansion_failed(expansion)
         return reject(501, "5.1.3", "Bad recipient address syntax",
             { address = expansion.fault_address })
     end
-    log.warning("alias cannot be expanded", {
+    log.warning("recipient cannot be expanded", {
         alias = expansion.fault_address,
         error = expansion.error,
         reason = expansion.fault_reason,

@@ -77,6 +77,9 @@ void auth_script_userdb(struct auth_script *script, const struct auth_request *r
 bool auth_script_users(struct auth_script *script, struct arena *arena, const char ***users,
                        size_t *count, struct error *error);
 
+/* hide.c. The text without the password (or NULL) where that is in it; else itself. */
+const char *auth_text_hide(const char *text, const char *password, struct arena *arena);
+
 bool auth_script_has_passdb(const struct auth_script *script);
 bool auth_script_has_userdb(const struct auth_script *script);
 

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "authscript/call.h"
 
-#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "script/await.h"
 #include "script/limits.h"
 
-#include <ctype.h>
 #include <lauxlib.h>
 #include <pthread.h>
 #include <string.h>
@@ -169,52 +167,10 @@ bool auth_call_push(struct auth_call *call, const char *name)
     return true;
 }
 
-static bool is_alone(const char *text, const char *place, size_t length)
-{
-    bool begins = place == text || !isalnum((unsigned char)place[-1]);
-    return begins && !isalnum((unsigned char)place[length]);
-}
-
-static void append(struct buffer *buffer, const char *text, size_t length)
-{
-    size_t room = buffer->maximum - buffer->length;
-    buffer_append(buffer, text, length < room ? length : room);
-}
-
-/* A short one would be found where it is not meant: it counts where it stands alone. Of a
- * long text the begin is enough, but not a piece of a password at its end. */
 const char *auth_call_hide(const struct auth_call *call, const char *text)
 {
-    enum { SHORT = 4, READ_BYTES = 65536, SHOWN_BYTES = 4096 };
-
     const char *password = call->request != NULL ? call->request->password : NULL;
-    size_t length = password != NULL ? strlen(password) : 0;
-    size_t whole = strlen(text);
-    if (length == 0 || memmem(text, whole, password, length) == NULL) {
-        return text;
-    }
-    const char *end = text + (whole < READ_BYTES ? whole : READ_BYTES - 1);
-    struct buffer hidden;
-    buffer_init(&hidden, SHOWN_BYTES);
-    const char *at = text;
-    const char *place;
-    for (const char *from = text;
-         (place = memmem(from, (size_t)(end - from), password, length)) != NULL;) {
-        from = place + length;
-        if (length >= SHORT || is_alone(text, place, length)) {
-            append(&hidden, at, (size_t)(place - at));
-            append(&hidden, "(password)", strlen("(password)"));
-            at = from;
-        }
-    }
-    size_t rest = (size_t)(end - at);
-    if (whole >= READ_BYTES) {
-        rest = rest > length ? rest - length : 0;
-    }
-    append(&hidden, at, rest);
-    const char *copy = arena_copy_bytes(call->call.scratch, hidden.data, hidden.length);
-    buffer_deinit(&hidden);
-    return copy;
+    return auth_text_hide(text, password, call->call.scratch);
 }
 
 bool auth_call_run(struct auth_call *call, int arguments, int results, struct error *error)

@@ -127,28 +127,34 @@ static void entry_offer(struct entry *entry, const struct setting *setting)
     }
 }
 
-/* myorigin and mydestination follow hostname while nobody set them. With its accounts in
- * LDAP docker-mailserver delivers no mail for the host itself. */
+static void follow(struct entry *entry, const char *value)
+{
+    if (entry->setting == NULL) {
+        entry_evaluate(entry, value);
+    }
+}
+
+/* What follows from other options while nobody set it. With its accounts in LDAP
+ * docker-mailserver delivers no mail for the host itself; it asks the LDAP server, and what
+ * is left of the volume comes behind, as in its virtual_alias_maps. */
 static void derive(struct config *config)
 {
     const struct entry *hostname = find_entry(config, "hostname");
     struct entry *myorigin = find_entry(config, "myorigin");
     struct entry *mydestination = find_entry(config, "mydestination");
     const struct entry *provisioner = find_entry(config, "dms.provisioner");
+    struct entry *sources = find_entry(config, "directory.sources");
     if (hostname == NULL || myorigin == NULL || mydestination == NULL ||
-        provisioner == NULL) {
+        provisioner == NULL || sources == NULL) {
         return;
     }
     const char *origin = NULL;
     const char *destination = NULL;
-    config_derive(config->arena, hostname->value, strcmp(provisioner->value, "LDAP") == 0,
-                  &origin, &destination);
-    if (myorigin->setting == NULL) {
-        entry_evaluate(myorigin, origin);
-    }
-    if (mydestination->setting == NULL) {
-        entry_evaluate(mydestination, destination);
-    }
+    bool is_ldap = strcmp(provisioner->value, "LDAP") == 0;
+    config_derive(config->arena, hostname->value, is_ldap, &origin, &destination);
+    follow(myorigin, origin);
+    follow(mydestination, destination);
+    follow(sources, is_ldap ? "ldap dms" : sources->option.initial);
 }
 
 struct config *config_new(void)

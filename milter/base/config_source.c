@@ -80,6 +80,17 @@ static bool has_comment(const char *value)
     return false;
 }
 
+/* A password may hold anything. */
+static bool is_secret(const struct config *config, const char *name)
+{
+    bool found = false;
+    for (size_t i = 0; i < config_count(config) && !found; i++) {
+        const struct option *option = config_option(config, i);
+        found = option->type == OPTION_SECRET && strcmp(option->name, name) == 0;
+    }
+    return found;
+}
+
 static void judge_line(struct config *config, struct setting *setting)
 {
     struct arena *arena = config_memory(config);
@@ -89,7 +100,7 @@ static void judge_line(struct config *config, struct setting *setting)
                       arena_format(arena, "%s is set twice, first in line %d",
                                    text_printable(arena, setting->name, 60), earlier->line),
                       "keep one of the two lines");
-    } else if (has_comment(setting->value)) {
+    } else if (has_comment(setting->value) && !is_secret(config, setting->name)) {
         break_setting(setting, "bad-value",
                       arena_format(arena, "%s: a # inside the value begins no comment",
                                    text_printable(arena, setting->name, 60)),

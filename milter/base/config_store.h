@@ -49,7 +49,7 @@ void config_declare_program(struct config *config);
 void config_derive(struct arena *arena, const char *hostname, bool is_ldap_mode,
                    const char **myorigin, const char **mydestination);
 
-/* Beyond the type: the form of sockets, modes, names. */
+/* config_form.c. Beyond the type: the form of sockets, modes, names. */
 bool config_check_form(const char *name, const char *value, struct complaint *complaint);
 
 #endif

@@ -129,7 +129,8 @@ static int read_arguments(struct job *job, int argc, char **argv)
 }
 
 /* What people may see of a field: a script may hand on the password, to a proxy say. */
-static const char *shown(const struct auth_field *field, const char *password)
+static const char *shown(struct arena *arena, const struct auth_field *field,
+                         const char *password)
 {
     static const char *const names[] = {"pass", "password", "master_pass"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -137,17 +138,16 @@ static const char *shown(const struct auth_field *field, const char *password)
             return "(password)";
         }
     }
-    bool is_secret =
-        password != NULL && *password != '\0' && strcmp(field->value, password) == 0;
-    return is_secret ? "(password)" : field->value;
+    return auth_text_hide(field->value, password, arena);
 }
 
-static json_t *reply_json(const struct auth_reply *reply, const char *password)
+static json_t *reply_json(struct arena *arena, const struct auth_reply *reply,
+                          const char *password)
 {
     json_t *fields = json_object();
     for (size_t i = 0; i < reply->count; i++) {
         json_object_set_new(fields, reply->fields[i].name,
-                            json_text(shown(&reply->fields[i], password)));
+                            json_text(shown(arena, &reply->fields[i], password)));
     }
     json_t *object = json_object();
     json_object_set_new(object, "answer", json_text(auth_answer_name(reply->answer)));
@@ -178,7 +178,7 @@ static void print_reply(struct arena *arena, const char *name,
     printf("    user=%s\n", printable(arena, reply->user));
     for (size_t i = 0; i < reply->count; i++) {
         printf("    %s=%s\n", printable(arena, reply->fields[i].name),
-               printable(arena, shown(&reply->fields[i], password)));
+               printable(arena, shown(arena, &reply->fields[i], password)));
     }
 }
 
@@ -192,9 +192,11 @@ static bool print(const struct job *job, struct arena *arena, const struct asked
         json_t *object = json_object();
         json_object_set_new(object, "user", json_text(user));
         json_object_set_new(object, "passdb",
-                            passdb != NULL ? reply_json(passdb, password) : json_null());
+                            passdb != NULL ? reply_json(arena, passdb, password)
+                                           : json_null());
         json_object_set_new(object, "userdb",
-                            userdb != NULL ? reply_json(userdb, password) : json_null());
+                            userdb != NULL ? reply_json(arena, userdb, password)
+                                           : json_null());
         return json_print(object);
     }
     printf("%s\n", printable(arena, user));

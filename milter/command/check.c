@@ -26,11 +26,11 @@ static const char help[] =
     "Reads configuration, rules and directory (accounts, aliases, quotas) as `run` does, "
     "and\n"
     "reports what is wrong with them: where, what will happen to mail, what to write\n"
-    "instead. Runs the tests that rules name, and asks the quota service about the first\n"
-    "account.\n"
+    "instead. Runs the tests that rules name, asks the quota service about the first\n"
+    "account, and each source of accounts beside the volume about directory.sample.\n"
     "\n"
     "  --json   one object: {\"findings\": [...], \"errors\": N, \"warnings\": N,\n"
-    "           \"quota\": {...}}\n"
+    "           \"quota\": {...}, \"sources\": [...]}\n"
     "\n"
     "Exit status: 0 nothing or warnings only, 1 an error, 2 the check itself failed.\n";
 

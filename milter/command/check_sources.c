@@ -12,20 +12,23 @@
 #include <time.h>
 
 /* An address to ask about: the operator's, or an account of the volume, or one that most
- * domains have. */
+ * domains have, which is a guess. */
 static const char *sample_address(const struct config *config,
-                                  const struct snapshot *snapshot, struct arena *arena)
+                                  const struct snapshot *snapshot, struct arena *arena,
+                                  bool *is_guess)
 {
     const char *given = config_text(config, "directory.sample");
     const char *account = snapshot_first_account(snapshot);
     const char *domain;
     size_t cursor = 0;
+    *is_guess = false;
     if (given != NULL && *given != '\0') {
         return text_fold_copy(arena, given);
     }
     if (account != NULL) {
         return account;
     }
+    *is_guess = true;
     if (!snapshot_next_domain(snapshot, &cursor, &domain)) {
         domain = config_domain(config_text(config, "hostname"));
     }
@@ -100,6 +103,34 @@ static void add_table_findings(const struct backends *backends,
     }
 }
 
+/* Nothing would be judged, and nothing would say so. */
+static void check_domains(const struct backends *backends, const struct snapshot *snapshot,
+                          struct finding_list *findings)
+{
+    size_t cursor = 0;
+    const char *domain;
+    bool is_known = snapshot_next_domain(snapshot, &cursor, &domain);
+    for (size_t i = 0; i < sources_count(backends->sources); i++) {
+        is_known = is_known || sources_kind(backends->sources, i) == SOURCE_LDAP;
+    }
+    if (!is_known) {
+        finding_add(findings, FINDING_WARNING, "no-domain", "", 0,
+                    "No domain is ours: all mail is left to Postfix, whoever it is for",
+                    "Name the domains in directory.domains: a userdb and a script know "
+                    "none");
+    }
+}
+
+/* A script that does not load is a finding of its own. */
+static bool is_told(const struct finding_list *findings, const char *message)
+{
+    size_t i = 0;
+    while (i < findings->count && strcmp(findings->entries[i].message, message) != 0) {
+        i++;
+    }
+    return i < findings->count;
+}
+
 struct source_report check_sources(const struct config *config,
                                    const struct snapshot *snapshot,
                                    struct finding_list *findings)
@@ -109,14 +140,19 @@ struct source_report check_sources(const struct config *config,
     struct error error = {0};
     log_configure(LOG_ERROR, LOG_FORMAT_TEXT); /* what fails is a finding here */
     if (!backends_start(&backends, config, NULL, &error)) {
+        if (is_told(findings, error.text)) {
+            return report;
+        }
         finding_add(findings, FINDING_ERROR, "source", "", 0,
                     arena_copy(findings->arena, error.text),
                     "Mend it; until then `run` does not start");
         return report;
     }
     if (backends.sources != NULL && snapshot != NULL) {
-        try_all(&backends, snapshot, sample_address(config, snapshot, findings->arena),
-                &report, findings);
+        const char *address =
+            sample_address(config, snapshot, findings->arena, &report.is_guess);
+        try_all(&backends, snapshot, address, &report, findings);
+        check_domains(&backends, snapshot, findings);
     }
     add_table_findings(&backends, findings);
     backends_stop(&backends);
@@ -151,5 +187,9 @@ void source_report_print(const struct source_report *report, struct arena *arena
                          trial->question, trial->key, trial->answer,
                          more != NULL ? ", " : "", more != NULL ? more : "");
         printf("%s (%.1f ms)\n", text_printable(arena, line, strlen(line)), trial->ms);
+        if (report->is_guess && strcmp(trial->question, "account") == 0 &&
+            strcmp(trial->answer, "not found") == 0) {
+            puts("    That is a guess: name an account of it in directory.sample");
+        }
     }
 }

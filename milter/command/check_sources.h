@@ -26,6 +26,7 @@ enum { SOURCE_TRIALS = 2 * SOURCE_KINDS };
 struct source_report {
     struct source_trial trials[SOURCE_TRIALS];
     size_t count;
+    bool is_guess; /* of the account: nobody named one */
 };
 
 /* snapshot: of the volume, or NULL when it cannot be used. */

@@ -83,7 +83,7 @@ static bool open_path(struct loader *loader, const char *path, const char *name,
 {
     struct error error = {0};
     loader->name = name;
-    bool opened = file_open(path, &loader->file, &error);
+    bool opened = file_open(path, &loader->file, &error) || error_wrap(&error, "%s", path);
     loader->marks[place_of(name)] =
         opened ? file_mark(&loader->file) : (struct file_mark){0};
     if (opened && loader->file.stream == NULL && required) {

@@ -42,8 +42,8 @@ static int open_file(const char *path, struct stat *status, struct error *error)
     if (descriptor < 0) {
         if (errno != ENOENT) {
             error_set(error, ERROR_CONFIG,
-                      "%s cannot be opened (%s); make it readable for Foregate's user",
-                      path, strerror(errno));
+                      "cannot be opened (%s); make it readable for Foregate's user",
+                      strerror(errno));
         }
         return -1;
     }

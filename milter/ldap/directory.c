@@ -81,6 +81,11 @@ static const char *find_file(struct ldap_directory *directory, const char *folde
     return is_missing ? NULL : path;
 }
 
+static bool is_given(const char *text)
+{
+    return text != NULL && *text != '\0';
+}
+
 static bool read_table(struct ldap_directory *directory,
                        const struct ldap_directory_settings *settings,
                        enum ldap_table_kind kind, struct error *error)
@@ -93,12 +98,11 @@ static bool read_table(struct ldap_directory *directory,
         .setting_count = list_settings(settings, kind, list),
     };
     directory->tables[kind] = ldap_table_new(&source, &directory->findings, error);
+    if (directory->tables[kind] == NULL && source.path == NULL &&
+        !is_given(settings->server_host)) {
+        error_wrap(error, "ldap.path: there is no %s/%s", settings->path, file_name(kind));
+    }
     return directory->tables[kind] != NULL;
-}
-
-static bool is_given(const char *text)
-{
-    return text != NULL && *text != '\0';
 }
 
 static struct ldap_client_settings
@@ -227,12 +231,6 @@ void ldap_directory_look_up(const struct ldap_directory *directory,
         .timeout_ms = timeout_ms,
     };
     ldap_look_up(&lookup, key, arena, answer);
-}
-
-const struct ldap_table *ldap_directory_table(const struct ldap_directory *directory,
-                                              enum ldap_table_kind table)
-{
-    return directory->tables[table];
 }
 
 const struct finding_list *ldap_directory_findings(const struct ldap_directory *directory)

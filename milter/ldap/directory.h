@@ -38,10 +38,7 @@ void ldap_directory_look_up(const struct ldap_directory *directory,
                             enum ldap_table_kind table, const char *key, int timeout_ms,
                             struct arena *arena, struct ldap_answer *answer);
 
-/* For `check`: file and servers of a table, and what was worth a warning in all of them.
- * They live as long as the directory. */
-const struct ldap_table *ldap_directory_table(const struct ldap_directory *directory,
-                                              enum ldap_table_kind table);
+/* For `check`: what was worth a warning in the tables. Lives as long as the directory. */
 const struct finding_list *ldap_directory_findings(const struct ldap_directory *directory);
 
 #endif

@@ -222,7 +222,9 @@ static bool walk_all(struct walk *walk, const struct ldap_query *query)
         return false;
     }
     if (search.has_no_base && !table->expansion.has_dynamic_base) {
-        return error_set(&walk->error, ERROR_REMOTE, "there is no search_base %.200s",
+        return error_set(&walk->error, ERROR_REMOTE,
+                         *query->base != '\0' ? "there is no search_base %.200s"
+                                              : "search_base is empty%s",
                          query->base);
     }
     bool ok = push(walk, &search);

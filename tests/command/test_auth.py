@@ -22,7 +22,7 @@ function auth_passdb_lookup(req)
         error("with " .. tostring(req.password))
     end
     if req.user == "proxied" then
-        return dovecot.auth.PASSDB_RESULT_OK, {{ nopassword = "y", pass = req.password, token = req.password, host = "b" }}
+        return dovecot.auth.PASSDB_RESULT_OK, {{ nopassword = "y", pass = req.password, token = req.password, note = "of " .. tostring(req.password) }}
     end
     return dovecot.auth.PASSDB_RESULT_OK, {{ password = "{SECRET}", user = "renamed", x = "1" }}
 end
@@ -90,6 +90,11 @@ class Auth(unittest.TestCase):
         self.assertIn('text="it is (password)"', told)
         self.assertIn('text="and (password)"', told)
         self.assertIn(f"{self.script}:7: with (password)", told)
+
+    def test_passwords_in_fields_are_never_told(self):
+        result = self.run_program("auth", "--json", "--user", "proxied", "--password-stdin", stdin=SECRET + "\n")
+        fields = json.loads(result.stdout)["passdb"]["fields"]
+        self.assertEqual((fields["pass"], fields["token"], fields["note"]), ("(password)", "(password)", "of (password)"))
 
     def test_wrong_code_says_where(self):
         result = self.run_program("auth", "--user", "family")

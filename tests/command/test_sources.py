@@ -77,6 +77,21 @@ class Sources(unittest.TestCase):
         text = self.run_program("check").stdout
         self.assertRegex(text, r"source lua: account alice@example\.com: not found \([0-9.]+ ms\)\n")
 
+    def test_check_misses_the_domains(self):
+        for options, codes in ((["directory.sources=lua"], ["no-domain"]), (["directory.sources=dms lua"], []),
+                               (["directory.sources=lua", "directory.domains=example.com"], [])):
+            with self.subTest(options=options):
+                report = json.loads(self.run_program(*(word for one in options for word in ("-o", one)), "check", "--json").stdout)
+                self.assertEqual([one["code"] for one in report["findings"] if one["code"] == "no-domain"], codes)
+
+    def test_check_says_that_it_guesses_an_account(self):
+        guess = "That is a guess: name an account of it in directory.sample"
+        alone = ("-o", "directory.sources=lua", "-o", "directory.domains=example.com")
+        self.assertRegex(self.run_program(*alone, "check").stdout,
+                         rf"source lua: account postmaster@example\.com: not found \([0-9.]+ ms\)\n    {guess}\n")
+        self.assertNotIn(guess, self.run_program(*alone, "-o", "directory.sample=x@example.com", "check").stdout)
+        self.assertNotIn(guess, self.run_program("check").stdout)
+
     def test_what_the_volume_does_not_know_may_be_elsewhere(self):
         codes = [one["code"] for one in json.loads(self.run_program("check", "--json").stdout)["findings"]]
         self.assertNotIn("dangling-target", codes)
@@ -93,6 +108,31 @@ class Sources(unittest.TestCase):
         self.assertIn("has no function auth_userdb_lookup", self.run_program("resolve", "x@example.com", status=2).stderr)
         report = json.loads(self.run_program("check", "--json", status=1).stdout)
         self.assertIn("source", [one["code"] for one in report["findings"]])
+        (self.folder / "script.lua").write_text("function auth_userdb_lookup(req)\n")
+        report = json.loads(self.run_program("check", "--json", status=1).stdout)
+        self.assertEqual([one["code"] for one in report["findings"] if one["severity"] == "error"], ["auth-script"])
+
+    def test_config_says_who_is_asked(self):
+        for arguments, value in (((), "dms"), (("-o", "dms.provisioner=LDAP"), "ldap dms"),
+                                 (("-o", "dms.provisioner=LDAP", "-o", "directory.sources=ldap"), "ldap"),
+                                 (("-o", "directory.sources=lua", "-o", "dms.provisioner=LDAP"), "lua"),
+                                 (("-o", "dms.provisioner=LDAP", "-o", "dms.provisioner=FILE"), "dms")):
+            with self.subTest(arguments=arguments):
+                command = [PROGRAM, "-c", "/dev/null", "-o", f"rules.path={SOURCE / 'rules'}", "-o", f"lua.path={SOURCE / 'lua'}",
+                           *arguments, "config", "directory.sources"]
+                shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+                self.assertTrue(shown.startswith(f"directory.sources = {value}\n"), shown)
+
+    def test_ldap_without_its_files(self):
+        missing = ("-o", "directory.sources=ldap", "-o", f"ldap.path={self.folder}/none")
+        told = self.run_program(*missing, "resolve", "x@example.com", status=2).stderr
+        self.assertIn(f"ldap.path: there is no {self.folder}/none/ldap-users.cf: LDAP table users: server_host: is empty; write",
+                      told)
+        # Here the file is of no account.
+        told = self.run_program(*missing, "-o", "ldap.server_host=127.0.0.1", "-o", "ldap.query_filter_user=(mail=%s",
+                                "resolve", "x@example.com", status=2).stderr
+        self.assertIn("foregate resolve: ldap.query_filter_user: query_filter: the parentheses are not in pairs", told)
+        self.run_program(*missing, "-o", "ldap.server_host=127.0.0.1:1", "resolve", "x@example.com", status=1)
 
 
 if __name__ == "__main__":

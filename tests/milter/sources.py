@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Accounts beside the volume: a Dovecot auth script that asks a web service, behind and in front of the volume; the service
-right, slow, away and back."""
+right, slow, away and back. Dovecot's userdb, too."""
 
 import json
 import subprocess
@@ -12,6 +12,7 @@ from pathlib import Path
 from cases import case, equal, holds, run
 from fake_http import FakeHttp, Reply, SILENCE
 from fake_quota import FakeQuota, SILENCE as QUOTA_SILENCE
+from fake_userdb import FakeUserdb
 from program import BINARY, Program, wait_until
 
 SCRIPT = """
@@ -89,6 +90,13 @@ VOLUME = {
 }
 
 
+def rcpt(program, *recipients):
+    """The answers to RCPT, in one transaction."""
+    with program.session() as session:
+        outcome = session.transaction([f"<{one}>" for one in recipients])
+        return [str(one) for one in outcome.recipients]
+
+
 class Service:
     """The web service, and a program whose script asks it."""
 
@@ -110,10 +118,7 @@ class Service:
         return sum(one.path == f"/user/{user}" for one in self.web.asked)
 
     def rcpt(self, *recipients):
-        """The answers to RCPT, in one transaction."""
-        with self.program.session() as session:
-            outcome = session.transaction([f"<{one}>" for one in recipients])
-            return [str(one) for one in outcome.recipients]
+        return rcpt(self.program, *recipients)
 
     def __enter__(self):
         self.program.__enter__()
@@ -294,6 +299,26 @@ def relay():
         equal("answers", service.rcpt("web@example.com", "none@example.com", "x@elsewhere.test"),
               ["continue", UNKNOWN % "none@example.com", "continue"])
         holds("no word about watching a volume", "warning watch" not in service.program.log)
+
+
+@case("Dovecot's userdb: it knows, fails, is silent, goes away and comes back")
+def userdb():
+    with tempfile.TemporaryDirectory(prefix="foregate-") as folder:
+        dovecot = FakeUserdb(folder)
+        dovecot.answers = {"web@example.com": ["USER", "web@example.com", "quota_rule=*:storage=5M"],
+                           "odd@example.com": ["FAIL", "reason=broken"], "never@example.com": [""]}
+        options = {"directory.sources": "dms dovecot", "dovecot.userdb": dovecot.service, "dovecot.timeout": "300ms",
+                   "dovecot.cache": "0s", "quota.enabled": "no"}
+        with Program(volume=VOLUME, options=options) as program:
+            equal("answers", rcpt(program, "web@example.com", "list@example.com", "bob@example.com", "none@example.com"),
+                  ["continue"] * 3 + [UNKNOWN % "none@example.com"])
+            equal("asked for bob", dovecot.asked.count("bob@example.com"), 0)
+            equal("failures", rcpt(program, "odd@example.com", "never@example.com"), [LATER, LATER])
+            dovecot.stop()
+            equal("away", rcpt(program, "web@example.com", "none@example.com"), ["continue", LATER])
+            dovecot.start()
+            wait_until(lambda: rcpt(program, "none@example.com") == [UNKNOWN % "none@example.com"], 20, "it is asked again")
+        dovecot.stop()
 
 
 run()

@@ -31,7 +31,8 @@ static void files_that_are_read(void **state)
                                "x.list = a,\tb\n"
                                "x.count\t=\t7\n"
                                "recipient_delimiter =\n"
-                               "x.time = 3s"; /* no newline at the end */
+                               "ldap.bind_pw = a # b\n" /* no comment */
+                               "x.time = 3s";           /* no newline at the end */
     struct config *config = new_config();
     struct error error = {.text = ""};
     write_file(text);
@@ -39,10 +40,11 @@ static void files_that_are_read(void **state)
     assert_true(config_check(config, &error));
     assert_string_equal(config_text(config, "x.text"), "with = sign#and hash");
     assert_string_equal(config_text(config, "recipient_delimiter"), "");
+    assert_string_equal(config_text(config, "ldap.bind_pw"), "a # b");
     assert_int_equal(config_number(config, "x.count"), 7);
     assert_int_equal(config_number(config, "x.time"), 3000);
     char origin[64];
-    snprintf(origin, sizeof origin, "%s:8", path);
+    snprintf(origin, sizeof origin, "%s:9", path);
     assert_string_equal(config_origin(config, "x.time"), origin);
     assert_true(config_is_set(config, "x.time"));
     assert_false(config_is_set(config, "x.size"));
