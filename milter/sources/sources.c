@@ -21,12 +21,16 @@ enum { NOT_FOUND_MS = 1000 };
  * stage that asks: else it would be waited for again and again. */
 enum { UNHURRIED_MS = 1000 };
 
+/* A failure that took no longer is nothing to wait for. */
+enum { QUICK_MS = 50 };
+
 struct source {
     struct source_settings settings;
     struct cache *cache;
     pthread_mutex_t lock; /* protects the rest; a leaf */
     struct breaker breaker;
     uint64_t failed_key; /* of the last failure: one broken entry is no source away */
+    bool fails_quickly;  /* it did then */
 };
 
 struct sources {
@@ -95,12 +99,16 @@ static struct answer failed(struct arena *arena, const struct source *source,
     };
 }
 
-/* False: it counts as away, and why. */
+/* False: it counts as away, and why. One that says so at once is asked all the same: nobody
+ * waits for it, and what it cannot tell of some it may know of others. */
 static bool may_ask(struct source *source, struct arena *arena, bool *is_probe,
                     struct answer *answer)
 {
     pthread_mutex_lock(&source->lock);
     enum breaker_pass pass = breaker_ask(&source->breaker, clock_monotonic_ms());
+    if (pass == BREAKER_REFUSE && source->fails_quickly) {
+        pass = BREAKER_ASK;
+    }
     if (pass == BREAKER_REFUSE) {
         *answer = failed(arena, source, source->breaker.reason);
     }
@@ -112,7 +120,7 @@ static bool may_ask(struct source *source, struct arena *arena, bool *is_probe,
 /* A question that had less time than the source may take proves nothing, and neither does
  * one that fails again and again; but a probe must come to an end. */
 static void report(struct source *source, const struct question *question, bool is_probe,
-                   bool is_hurried, const struct answer *answer)
+                   bool is_hurried, int64_t took_ms, const struct answer *answer)
 {
     uint64_t key =
         hash_bytes((uint64_t)question->kind, question->key, strlen(question->key));
@@ -123,6 +131,9 @@ static void report(struct source *source, const struct question *question, bool 
         breaker_failed(&source->breaker, false, is_probe, answer->reason,
                        clock_monotonic_ms());
         source->failed_key = key;
+    }
+    if (answer->kind == ANSWER_FAILED) {
+        source->fails_quickly = took_ms < QUICK_MS;
     }
     pthread_mutex_unlock(&source->lock);
 }
@@ -142,12 +153,14 @@ static struct answer ask_now(struct source *source, const struct question *quest
     }
     *asked = true;
     counter_add(COUNTER_SOURCE_ASKED, 1);
+    int64_t begin_ms = clock_monotonic_ms();
     answer = ask_source(&source->settings, question,
                         is_cut ? (int)left : source->settings.timeout_ms, arena);
     if (answer.kind == ANSWER_FAILED && answer.reason == NULL) {
         answer.reason = "it cannot tell";
     }
-    report(source, question, is_probe, is_cut && left < UNHURRIED_MS, &answer);
+    report(source, question, is_probe, is_cut && left < UNHURRIED_MS,
+           clock_monotonic_ms() - begin_ms, &answer);
     if (answer.kind == ANSWER_FAILED) {
         counter_add(COUNTER_SOURCE_FAILED, 1);
         return failed(arena, source, answer.reason);

@@ -32,8 +32,9 @@ static struct {
     const struct line *lines;
     const char *failure; /* it says nothing else */
     int asked;
-    int timeout_ms; /* of the last question */
-    bool is_silent; /* it fails and says nothing */
+    int64_t slow_ms; /* that a failure takes */
+    int timeout_ms;  /* of the last question */
+    bool is_silent;  /* it fails and says nothing */
 } script[SOURCE_KINDS];
 
 bool ask_is_meant(enum source_kind kind, enum question_kind question)
@@ -49,6 +50,9 @@ struct answer ask_source(const struct source_settings *source,
 {
     script[source->kind].asked++;
     script[source->kind].timeout_ms = timeout_ms;
+    if (script[source->kind].is_silent || script[source->kind].failure != NULL) {
+        clock_advance(script[source->kind].slow_ms);
+    }
     if (script[source->kind].is_silent) {
         return (struct answer){.kind = ANSWER_FAILED};
     }

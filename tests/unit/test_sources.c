@@ -134,6 +134,7 @@ static void breaker_opens_by_different_questions(void **state)
     const struct source_settings list[] = {dms, source(SOURCE_LDAP)};
     set_up(list, 2);
     script[SOURCE_LDAP].failure = "away";
+    script[SOURCE_LDAP].slow_ms = 60;
     for (int i = 0; i < 5; i++) { /* one broken entry */
         next_message();
         ask(QUESTION_MAILBOX, "bad@ldap.test");
@@ -150,6 +151,22 @@ static void breaker_opens_by_different_questions(void **state)
     clock_advance(200);
     /* It did not wait before, so it may be asked; and that finds out. */
     assert_int_equal(ask(QUESTION_MAILBOX, "c@ldap.test").kind, ANSWER_NOT_FOUND);
+    assert_int_equal(ask(QUESTION_MAILBOX, "ann@ldap.test").kind, ANSWER_FOUND);
+    tear_down();
+}
+
+/* A script may fail for some users at once, and know the others. */
+static void quick_failures_keep_nobody_out(void **state)
+{
+    (void)state;
+    const struct source_settings list[] = {dms, source(SOURCE_LDAP)};
+    set_up(list, 2);
+    script[SOURCE_LDAP].failure = "no such column";
+    for (int i = 0; i < 9; i++) {
+        ask(QUESTION_MAILBOX, arena_format(stage->arena, "bad%d@ldap.test", i));
+    }
+    assert_int_equal(script[SOURCE_LDAP].asked, 9);
+    script[SOURCE_LDAP].failure = NULL;
     assert_int_equal(ask(QUESTION_MAILBOX, "ann@ldap.test").kind, ANSWER_FOUND);
     tear_down();
 }
@@ -190,8 +207,9 @@ static void breaker_opens_below_a_short_deadline(void **state)
         static const char *const keys[] = {"a@x", "b@x", "c@x", "d@x", "e@x"};
         set_up(list, 2);
         script[SOURCE_LDAP].failure = "slow";
-        stage->directory.deadline_ms = clock_monotonic_ms() + cases[i].left_ms;
+        script[SOURCE_LDAP].slow_ms = 60;
         for (size_t j = 0; j < sizeof keys / sizeof keys[0]; j++) {
+            stage->directory.deadline_ms = clock_monotonic_ms() + cases[i].left_ms;
             assert_int_equal(ask(QUESTION_MAILBOX, keys[j]).kind, ANSWER_FAILED);
         }
         assert_int_equal(script[SOURCE_LDAP].asked, cases[i].asked);
@@ -357,6 +375,7 @@ int main(void)
         cmocka_unit_test(fresh_answers_are_not_asked_for),
         cmocka_unit_test(stale_answers_serve_for_a_while),
         cmocka_unit_test(breaker_opens_by_different_questions),
+        cmocka_unit_test(quick_failures_keep_nobody_out),
         cmocka_unit_test(nobody_waits_beyond_the_deadline),
         cmocka_unit_test(breaker_opens_below_a_short_deadline),
         cmocka_unit_test(limits_are_known_without_asking),
