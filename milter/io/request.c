@@ -2,22 +2,26 @@
 #include "io/request.h"
 
 #include <assert.h>
-#include <pthread.h>
+#include <errno.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 
-/* Lives on the waiter's stack. The last completion signals with the lock held and does not
- * touch the group after it let go of it, so the waiter may leave at once. */
+/* Lives on the waiter's stack. The last completion posts, and sem_post does not touch the
+ * group once the waiter can go on (glibc since 2.21), so that one may leave at once. */
 struct request_group {
-    pthread_mutex_t lock; /* protects open_count */
-    pthread_cond_t complete;
-    size_t open_count;
+    atomic_size_t open_count;
+    sem_t complete;
 };
 
 void request_wait(struct loop *loop, struct request *const *requests, size_t count)
 {
     assert(!loop_is_current(loop)); /* would wait for itself */
-    struct request_group group = {.lock = PTHREAD_MUTEX_INITIALIZER,
-                                  .complete = PTHREAD_COND_INITIALIZER,
-                                  .open_count = count};
+    if (count == 0) {
+        return;
+    }
+    struct request_group group;
+    atomic_init(&group.open_count, count);
+    sem_init(&group.complete, 0, 0);
     for (size_t i = 0; i < count; i++) {
         requests[i]->group = &group;
         requests[i]->ok = false;
@@ -25,13 +29,10 @@ void request_wait(struct loop *loop, struct request *const *requests, size_t cou
         requests[i]->error.text[0] = '\0';
     }
     loop_submit_all(loop, requests, count);
-    pthread_mutex_lock(&group.lock);
-    while (group.open_count > 0) {
-        pthread_cond_wait(&group.complete, &group.lock);
+    while (sem_wait(&group.complete) != 0) {
+        assert(errno == EINTR);
     }
-    pthread_mutex_unlock(&group.lock);
-    pthread_cond_destroy(&group.complete);
-    pthread_mutex_destroy(&group.lock);
+    sem_destroy(&group.complete);
 }
 
 void request_complete(struct request *request, bool ok)
@@ -41,10 +42,7 @@ void request_complete(struct request *request, bool ok)
     assert(ok || request->error.kind != ERROR_NONE);
     request->group = NULL;
     request->ok = ok;
-    pthread_mutex_lock(&group->lock);
-    group->open_count--;
-    if (group->open_count == 0) {
-        pthread_cond_signal(&group->complete);
+    if (atomic_fetch_sub(&group->open_count, 1) == 1) {
+        sem_post(&group->complete);
     }
-    pthread_mutex_unlock(&group->lock);
 }
