@@ -30,7 +30,7 @@ struct source {
     pthread_mutex_t lock; /* protects the rest; a leaf */
     struct breaker breaker;
     uint64_t failed_key; /* of the last failure: one broken entry is no source away */
-    bool fails_quickly;  /* it did then */
+    int64_t slow_ms;     /* when it last kept a question waiting in vain */
 };
 
 struct sources {
@@ -68,6 +68,7 @@ struct sources *sources_new(const struct source_settings *list, size_t count)
         made[i].settings = list[i];
         sources->has_volume = sources->has_volume || list[i].kind == SOURCE_DMS;
         made[i].cache = cache_new();
+        made[i].slow_ms = -2 * BREAKER_LONGEST_MS; /* never */
         pthread_mutex_init(&made[i].lock, NULL);
         breaker_init(&made[i].breaker, "source", source_kind_name(list[i].kind), 0);
     }
@@ -100,13 +101,15 @@ static struct answer failed(struct arena *arena, const struct source *source,
 }
 
 /* False: it counts as away, and why. One that says so at once is asked all the same: nobody
- * waits for it, and what it cannot tell of some it may know of others. */
+ * waits for it, and what it cannot tell of some it may know of others. Not so while other
+ * questions wait in vain: where a connection breaks, some fail at once. */
 static bool may_ask(struct source *source, struct arena *arena, bool *is_probe,
                     struct answer *answer)
 {
+    int64_t now_ms = clock_monotonic_ms();
     pthread_mutex_lock(&source->lock);
-    enum breaker_pass pass = breaker_ask(&source->breaker, clock_monotonic_ms());
-    if (pass == BREAKER_REFUSE && source->fails_quickly) {
+    enum breaker_pass pass = breaker_ask(&source->breaker, now_ms);
+    if (pass == BREAKER_REFUSE && now_ms - source->slow_ms > BREAKER_LONGEST_MS) {
         pass = BREAKER_ASK;
     }
     if (pass == BREAKER_REFUSE) {
@@ -120,20 +123,21 @@ static bool may_ask(struct source *source, struct arena *arena, bool *is_probe,
 /* A question that had less time than the source may take proves nothing, and neither does
  * one that fails again and again; but a probe must come to an end. */
 static void report(struct source *source, const struct question *question, bool is_probe,
-                   bool is_hurried, int64_t took_ms, const struct answer *answer)
+                   int64_t left_ms, int64_t begin_ms, const struct answer *answer)
 {
+    int64_t now_ms = clock_monotonic_ms();
+    bool is_hurried = left_ms < source->settings.timeout_ms && left_ms < UNHURRIED_MS;
     uint64_t key =
         hash_bytes((uint64_t)question->kind, question->key, strlen(question->key));
     pthread_mutex_lock(&source->lock);
     if (answer->kind != ANSWER_FAILED) {
         breaker_answered(&source->breaker);
     } else if (is_probe || (!is_hurried && key != source->failed_key)) {
-        breaker_failed(&source->breaker, false, is_probe, answer->reason,
-                       clock_monotonic_ms());
+        breaker_failed(&source->breaker, false, is_probe, answer->reason, now_ms);
         source->failed_key = key;
     }
-    if (answer->kind == ANSWER_FAILED) {
-        source->fails_quickly = took_ms < QUICK_MS;
+    if (answer->kind == ANSWER_FAILED && now_ms - begin_ms >= QUICK_MS) {
+        source->slow_ms = now_ms;
     }
     pthread_mutex_unlock(&source->lock);
 }
@@ -159,8 +163,7 @@ static struct answer ask_now(struct source *source, const struct question *quest
     if (answer.kind == ANSWER_FAILED && answer.reason == NULL) {
         answer.reason = "it cannot tell";
     }
-    report(source, question, is_probe, is_cut && left < UNHURRIED_MS,
-           clock_monotonic_ms() - begin_ms, &answer);
+    report(source, question, is_probe, left, begin_ms, &answer);
     if (answer.kind == ANSWER_FAILED) {
         counter_add(COUNTER_SOURCE_FAILED, 1);
         return failed(arena, source, answer.reason);

@@ -166,6 +166,12 @@ static void quick_failures_keep_nobody_out(void **state)
         ask(QUESTION_MAILBOX, arena_format(stage->arena, "bad%d@ldap.test", i));
     }
     assert_int_equal(script[SOURCE_LDAP].asked, 9);
+    /* Not so while a question waits in vain: then some may fail at once beside it. */
+    script[SOURCE_LDAP].slow_ms = 60;
+    ask(QUESTION_MAILBOX, "hangs@ldap.test");
+    ask(QUESTION_MAILBOX, "broken@ldap.test");
+    assert_int_equal(script[SOURCE_LDAP].asked, 10);
+    clock_advance(1001);
     script[SOURCE_LDAP].failure = NULL;
     assert_int_equal(ask(QUESTION_MAILBOX, "ann@ldap.test").kind, ANSWER_FOUND);
     tear_down();
