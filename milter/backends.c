@@ -5,25 +5,15 @@
 #include "ldap/directory.h"
 #include "settings.h"
 
-#include <unistd.h>
-
 /* Of the script, under way at a time: as many look-ups as sessions ask. */
 enum { SCRIPT_REQUESTS = 1000 };
-
-static int states_of(const struct config *config)
-{
-    int64_t wanted = config_number(config, "states");
-    if (wanted == 0) {
-        wanted = sysconf(_SC_NPROCESSORS_ONLN);
-    }
-    return wanted >= 1 ? (int)wanted : 1;
-}
 
 static bool start_script(struct backends *backends, const struct config *config,
                          struct loop *loop, struct error *error)
 {
     struct http_settings http = settings_http(config);
-    struct auth_script_settings settings = settings_auth_script(config, states_of(config));
+    struct auth_script_settings settings =
+        settings_auth_script(config, config_states(config));
     if (settings.file == NULL || *settings.file == '\0') {
         return error_set(error, ERROR_CONFIG,
                          "directory.sources names lua, but lua.script names no file; set "

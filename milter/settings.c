@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "settings.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -49,19 +51,15 @@ static struct source_settings settings_source(const struct config *config,
 
 size_t settings_sources(const struct config *config, struct source_settings *list)
 {
-    static const char separators[] = ", \t";
     size_t count = 0;
-    const char *name = text_of(config, "directory.sources");
-    for (name += strspn(name, separators); *name != '\0' && count < SOURCE_KINDS;
-         name += strspn(name, separators)) {
-        char word[OPTION_BYTES];
-        size_t length = strcspn(name, separators);
+    const char *cursor = text_of(config, "directory.sources");
+    const char *word;
+    size_t length;
+    while (count < SOURCE_KINDS && text_next_word(&cursor, &word, &length)) {
         enum source_kind kind;
-        snprintf(word, sizeof word, "%.*s", (int)length, name);
-        if (source_kind_find(word, &kind)) {
+        if (source_kind_find(word, length, &kind)) {
             list[count++] = settings_source(config, kind);
         }
-        name += length;
     }
     return count;
 }

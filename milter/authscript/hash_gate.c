@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "authscript/password_hash.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -26,14 +27,7 @@ static void set_up(void)
 
 bool hash_gate_enter(long kib, int wait_ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
+    const struct timespec until = clock_after_ms(CLOCK_MONOTONIC, wait_ms);
     pthread_once(&once, set_up);
     pthread_mutex_lock(&lock);
     bool in_time = true;

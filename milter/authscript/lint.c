@@ -133,23 +133,20 @@ static bool is_passed_by_failure(const struct tokens *tokens, size_t index)
            (is(tokens, index, ">") && is(tokens, index + 1, "-"));
 }
 
-static void warn_of_failure(struct finding_list *findings, const char *file, int line)
+static void warn(struct finding_list *findings, const char *file, int line,
+                 const char *message)
 {
     finding_add(findings, FINDING_WARNING, "password-verify-truth",
-                arena_copy(findings->arena, file), line,
-                "the result of password_verify is -1 when the password cannot be compared, "
-                "and passes here as if it were right",
+                arena_copy(findings->arena, file), line, message,
                 "compare it: if req:password_verify(stored, password) == 1 then");
 }
 
-static void warn(struct finding_list *findings, const char *file, int line)
-{
-    finding_add(findings, FINDING_WARNING, "password-verify-truth",
-                arena_copy(findings->arena, file), line,
-                "the result of password_verify is used as a condition: it is 0 for a wrong "
-                "password, and 0 is true in Lua, so every password is right",
-                "compare it: if req:password_verify(stored, password) == 1 then");
-}
+static const char truth[] =
+    "the result of password_verify is used as a condition: it is 0 for a wrong password, "
+    "and 0 is true in Lua, so every password is right";
+static const char failure[] =
+    "the result of password_verify is -1 when the password cannot be compared, and passes "
+    "here as if it were right";
 
 /* Index behind the `)` of the `(` at index. */
 static size_t behind_call(const struct tokens *tokens, size_t index)
@@ -177,7 +174,7 @@ static void check_variable(const struct tokens *tokens, size_t name, size_t from
         }
         if (is(tokens, i, text) && is_any(tokens, i - 1, condition_begins) &&
             !is_any(tokens, i + 1, comparisons)) {
-            warn(findings, file, tokens->entries[i].line);
+            warn(findings, file, tokens->entries[i].line, truth);
             return;
         }
     }
@@ -195,13 +192,13 @@ static void check_call(const struct tokens *tokens, size_t index, const char *fi
     }
     if (is_any(tokens, behind, comparisons)) {
         if (is_passed_by_failure(tokens, behind)) {
-            warn_of_failure(findings, file, tokens->entries[index].line);
+            warn(findings, file, tokens->entries[index].line, failure);
         }
         return;
     }
     if (is_any(tokens, before, condition_begins) ||
         is_any(tokens, behind, condition_ends)) {
-        warn(findings, file, tokens->entries[index].line);
+        warn(findings, file, tokens->entries[index].line, truth);
     } else if (is(tokens, before, "=") && before > 0) {
         size_t name = before - 1;
         while (name >= 2 && is(tokens, name - 1, ",")) { /* local result, reason = ... */

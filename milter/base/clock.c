@@ -23,6 +23,19 @@ int64_t clock_monotonic_ms(void)
                : read_ms(CLOCK_MONOTONIC);
 }
 
+struct timespec clock_after_ms(clockid_t clock, int ms)
+{
+    struct timespec then;
+    clock_gettime(clock, &then);
+    then.tv_sec += ms / 1000;
+    then.tv_nsec += ms % 1000 * 1000000L;
+    if (then.tv_nsec >= 1000000000L) {
+        then.tv_sec++;
+        then.tv_nsec -= 1000000000L;
+    }
+    return then;
+}
+
 int64_t clock_seconds(void)
 {
     int64_t ms = atomic_load_explicit(&stopped, memory_order_relaxed)

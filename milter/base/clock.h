@@ -15,6 +15,9 @@ int64_t clock_monotonic_ms(void);
 /* From a time of CLOCK_MONOTONIC until now, with fractions; also while the clocks stand. */
 double clock_elapsed_ms(const struct timespec *since);
 
+/* So long from now by that clock of the host, also while ours stand: for timed waits. */
+struct timespec clock_after_ms(clockid_t clock, int ms);
+
 /* Seconds since the epoch. */
 int64_t clock_seconds(void);
 

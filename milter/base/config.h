@@ -112,6 +112,9 @@ const char *config_origin(const struct config *config,
 /* An option of the program that is read at start only: what a reload does not take over. */
 bool option_is_fixed(const char *name);
 
+/* The option `states`, or as many as there are processor cores. */
+int config_states(const struct config *config);
+
 /* docker-mailserver's rule: of mail.example.com it is example.com, example.com itself
  * stays. */
 const char *config_domain(const char *hostname);

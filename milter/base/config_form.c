@@ -195,27 +195,25 @@ static bool check_header_name(const char *value, struct complaint *complaint)
 
 static bool check_sources(const char *value, struct complaint *complaint)
 {
-    static const char separators[] = ", \t";
     static const char *const known[] = {"dms", "ldap", "dovecot", "lua"};
     unsigned seen = 0;
     complain_remedy(complaint, "write one or more of dms, ldap, dovecot and lua");
-    for (value += strspn(value, separators); *value != '\0';
-         value += strspn(value, separators)) {
-        size_t length = strcspn(value, separators);
+    const char *word;
+    size_t length;
+    while (text_next_word(&value, &word, &length)) {
         size_t i = 0;
         while (i < sizeof known / sizeof known[0] &&
-               (strlen(known[i]) != length || strncmp(known[i], value, length) != 0)) {
+               (strlen(known[i]) != length || strncmp(known[i], word, length) != 0)) {
             i++;
         }
         if (i == sizeof known / sizeof known[0]) {
             return complain(complaint, "there is no source %.*s",
-                            (int)(length < 64 ? length : 64), value);
+                            (int)(length < 64 ? length : 64), word);
         }
         if ((seen & 1U << i) != 0) {
             return complain(complaint, "the source %s stands there twice", known[i]);
         }
         seen |= 1U << i;
-        value += length;
     }
     return seen != 0 || complain(complaint, "no source is named");
 }

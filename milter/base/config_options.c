@@ -277,6 +277,15 @@ void config_declare_program(struct config *config)
     }
 }
 
+int config_states(const struct config *config)
+{
+    int64_t wanted = config_number(config, "states");
+    if (wanted == 0) {
+        wanted = sysconf(_SC_NPROCESSORS_ONLN);
+    }
+    return wanted >= 1 ? (int)wanted : 1;
+}
+
 const char *config_domain(const char *hostname)
 {
     const char *first = strchr(hostname, '.');

@@ -230,16 +230,13 @@ static void load_grants(struct loader *loader)
 
 static void load_domains(struct loader *loader)
 {
-    static const char separators[] = ", \t";
-    const char *domains = loader->settings->domains;
-    for (domains = domains != NULL ? domains : ""; *domains != '\0';) {
-        size_t length = strcspn(domains, separators);
-        char *domain = arena_copy_bytes(loader->snapshot->arena, domains, length);
+    const char *cursor = loader->settings->domains;
+    const char *word;
+    size_t length;
+    while (cursor != NULL && text_next_word(&cursor, &word, &length)) {
+        char *domain = arena_copy_bytes(loader->snapshot->arena, word, length);
         text_fold(domain);
-        if (length > 0) {
-            table_add_new(&loader->snapshot->domains, domain, "", 0);
-        }
-        domains += length + strspn(domains + length, separators);
+        table_add_new(&loader->snapshot->domains, domain, "", 0);
     }
 }
 

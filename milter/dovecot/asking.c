@@ -4,8 +4,6 @@
 #include "base/clock.h"
 
 #include <assert.h>
-#include <event2/event.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -227,36 +225,16 @@ static void part(struct userdb_connection *connection)
     }
 }
 
-static void set_timer(struct userdb *userdb, int64_t deadline_ms)
+static void on_deadline(void *argument)
 {
-    if (deadline_ms >= userdb->timer_ms) {
-        return;
-    }
-    int64_t wait_ms = deadline_ms - clock_monotonic_ms();
-    wait_ms = wait_ms > 0 ? wait_ms : 0;
-    const struct timeval wait = {.tv_sec = wait_ms / 1000,
-                                 .tv_usec = wait_ms % 1000 * 1000};
-    if (evtimer_add(userdb->timer, &wait) != 0) {
-        abort(); /* nobody would end the wait */
-    }
-    userdb->timer_ms = deadline_ms;
-}
-
-/* One timer for all: set for the first deadline, and left alone when that question was
- * answered in time, which nearly all are. */
-static void on_timer(evutil_socket_t unused_socket, short unused_events, void *argument)
-{
-    (void)unused_socket;
-    (void)unused_events;
     struct userdb *userdb = argument;
     int64_t now = clock_monotonic_ms();
-    userdb->timer_ms = INT64_MAX;
     int64_t next_ms = expire_waiting(userdb, now);
     for (size_t i = 0; i < USERDB_CONNECTIONS; i++) {
         next_ms = earlier(next_ms, expire_asked(&userdb->connections[i], now));
         part(&userdb->connections[i]);
     }
-    set_timer(userdb, next_ms);
+    deadline_set(&userdb->deadline, next_ms);
     userdb_advance(userdb);
 }
 
@@ -274,18 +252,14 @@ void userdb_asking_begin(struct userdb *userdb, struct userdb_request *question)
     *userdb->last = question;
     userdb->last = &question->next;
     userdb->waiting_count++;
-    set_timer(userdb, question->deadline_ms);
+    deadline_set(&userdb->deadline, question->deadline_ms);
     userdb_advance(userdb);
 }
 
 void userdb_asking_init(struct userdb *userdb)
 {
     userdb->last = &userdb->first;
-    userdb->timer_ms = INT64_MAX;
-    userdb->timer = evtimer_new(loop_base(userdb->loop), on_timer, userdb);
-    if (userdb->timer == NULL) {
-        abort();
-    }
+    deadline_init(&userdb->deadline, userdb->loop, on_deadline, userdb);
 }
 
 void userdb_asking_deinit(struct userdb *userdb)
@@ -298,5 +272,5 @@ void userdb_asking_deinit(struct userdb *userdb)
     if (userdb->lookup != NULL) {
         host_lookup_abandon(&userdb->lookup);
     }
-    event_free(userdb->timer);
+    deadline_deinit(&userdb->deadline);
 }

@@ -7,10 +7,9 @@
 
 #include "dovecot/connection.h"
 #include "dovecot/userdb.h"
+#include "io/deadline.h"
 #include "io/host_lookup.h"
 #include "io/service.h"
-
-struct event;
 
 /* The one in use, and one that is left when its last answer has come. */
 enum { USERDB_CONNECTIONS = 2, USERDB_WAITING = 10000 };
@@ -25,8 +24,7 @@ struct userdb {
     struct userdb_request *first; /* wait for a connection */
     struct userdb_request **last;
     size_t waiting_count;
-    struct event *timer;
-    int64_t timer_ms; /* when it goes off; INT64_MAX: not set */
+    struct deadline deadline; /* of all questions */
     struct userdb_connection connections[USERDB_CONNECTIONS];
     uint32_t next_id;
 };

@@ -5,8 +5,6 @@
 #include "io/request.h"
 
 #include <assert.h>
-#include <event2/event.h>
-#include <stdlib.h>
 
 static struct quota_request *take_first(struct quota_client *client)
 {
@@ -231,29 +229,9 @@ static void expire(struct quota_client *client, struct quota_request *question,
     fail(client, question, is_certain, &error);
 }
 
-static void set_timer(struct quota_client *client, int64_t deadline_ms)
+static void on_deadline(void *argument)
 {
-    if (deadline_ms >= client->timer_ms) {
-        return;
-    }
-    int64_t wait_ms = deadline_ms - clock_monotonic_ms();
-    wait_ms = wait_ms > 0 ? wait_ms : 0;
-    const struct timeval wait = {.tv_sec = wait_ms / 1000,
-                                 .tv_usec = wait_ms % 1000 * 1000};
-    if (evtimer_add(client->timer, &wait) != 0) {
-        abort(); /* nobody would end the wait */
-    }
-    client->timer_ms = deadline_ms;
-}
-
-/* One timer for all: set for the first deadline, and left alone when that question was
- * answered in time, which nearly all are. */
-static void on_timer(evutil_socket_t unused_socket, short unused_events, void *argument)
-{
-    (void)unused_socket;
-    (void)unused_events;
     struct quota_client *client = argument;
-    client->timer_ms = INT64_MAX;
     struct quota_request *question = NULL;
     enum quota_connection_state state = QUOTA_CONNECTION_CLOSED;
     int64_t next_ms = INT64_MAX;
@@ -261,7 +239,7 @@ static void on_timer(evutil_socket_t unused_socket, short unused_events, void *a
            NULL) {
         expire(client, question, state);
     }
-    set_timer(client, next_ms);
+    deadline_set(&client->deadline, next_ms);
     quota_client_advance(client);
 }
 
@@ -280,18 +258,14 @@ void asking_begin(struct quota_client *client, struct quota_request *question)
     question->next = NULL;
     *client->last = question;
     client->last = &question->next;
-    set_timer(client, question->deadline_ms);
+    deadline_set(&client->deadline, question->deadline_ms);
     quota_client_advance(client);
 }
 
 void asking_init(struct quota_client *client)
 {
     client->last = &client->first;
-    client->timer_ms = INT64_MAX;
-    client->timer = evtimer_new(loop_base(client->loop), on_timer, client);
-    if (client->timer == NULL) {
-        abort();
-    }
+    deadline_init(&client->deadline, client->loop, on_deadline, client);
 }
 
 void asking_deinit(struct quota_client *client)
@@ -306,5 +280,5 @@ void asking_deinit(struct quota_client *client)
     if (client->lookup != NULL) {
         host_lookup_abandon(&client->lookup);
     }
-    event_free(client->timer);
+    deadline_deinit(&client->deadline);
 }

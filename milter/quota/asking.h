@@ -6,6 +6,7 @@
 #define FOREGATE_QUOTA_ASKING_H
 
 #include "io/breaker.h"
+#include "io/deadline.h"
 #include "io/host_lookup.h"
 #include "io/loop.h"
 #include "io/service.h"
@@ -14,8 +15,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-
-struct event;
 
 /* Made by quota_client_new, then used by the loop thread only; timeout_ms stays as it is.
  */
@@ -26,8 +25,7 @@ struct quota_client {
     struct tls_peer *tls;       /* NULL: plain */
     struct host_lookup *lookup; /* under way, or NULL */
     struct breaker breaker;
-    struct event *timer;
-    int64_t timer_ms; /* when timer fires, at the latest; INT64_MAX: it is not set */
+    struct deadline deadline; /* of all questions */
     /* Questions that wait for a connection, oldest first. */
     struct quota_request *first;
     struct quota_request **last;

@@ -2,6 +2,7 @@
 #include "quota/ledger.h"
 
 #include "base/hash.h"
+#include "quota/ledger_question.h"
 #include "quota/periods.h"
 
 #include <inttypes.h>
@@ -13,19 +14,6 @@
 /* Mailboxes that can be forgotten are looked for when there are so many more than after the
  * last time. */
 enum { SWEEP_FIRST = 1024, SWEEP_PAUSE_MS = 1000 };
-
-/* Of a known limit, so much is lent at most. */
-enum { LEASE_PART = 8 };
-
-/* Ten percent of 640 MiB. */
-enum { GRACE_UNKNOWN = 64 << 20 };
-
-/* What is asked about, in this order. */
-enum step {
-    STEP_LEASE, /* all on its way, the message, the grace and room for more */
-    STEP_SAFE,  /* the same without room for more */
-    STEP_ALONE, /* the message as if nothing were on its way */
-};
 
 struct account {
     struct account *next;
@@ -53,16 +41,6 @@ struct ledger {
     size_t sweep_at;
     int64_t sweep_ms; /* not before */
 };
-
-static int64_t smaller(int64_t left, int64_t right)
-{
-    return left < right ? left : right;
-}
-
-static int64_t larger(int64_t left, int64_t right)
-{
-    return left > right ? left : right;
-}
 
 static void *allocate(size_t count, size_t size)
 {
@@ -221,7 +199,8 @@ static enum ledger_outcome tell_busy(struct ledger_claim *claim, enum ledger_sou
 static enum ledger_outcome take(const struct ledger *ledger, struct account *account,
                                 struct ledger_claim *claim, int64_t now_ms)
 {
-    claim->under_way_bytes = larger(under_way(account) - claim->own_bytes, 0);
+    int64_t others = under_way(account) - claim->own_bytes;
+    claim->under_way_bytes = others > 0 ? others : 0;
     if (now_ms < account->refused_until_ms &&
         claim->own_bytes + claim->bytes >= account->refused_bytes) {
         claim->source = LEDGER_REFUSAL;
@@ -253,120 +232,6 @@ enum ledger_outcome ledger_take(struct ledger *ledger, struct ledger_claim *clai
     return outcome;
 }
 
-static int64_t limit_of(const struct ledger *ledger, const struct ledger_claim *claim)
-{
-    return claim->limit_bytes != 0 ? claim->limit_bytes : ledger->settings.limit_bytes;
-}
-
-/* Where the limit is not known, a mailbox must be far from it. */
-static int64_t grace_of(const struct ledger *ledger, const struct ledger_claim *claim)
-{
-    int64_t limit = limit_of(ledger, claim);
-    if (limit == 0) {
-        return GRACE_UNKNOWN;
-    }
-    return limit > 0 ? limit / 100 * ledger->settings.grace_percent : 0;
-}
-
-static int64_t largest_question(const struct ledger *ledger)
-{
-    return ledger->settings.question_bytes > 0 ? ledger->settings.question_bytes
-                                               : INT64_MAX;
-}
-
-static int64_t needed_of(const struct ledger *ledger, const struct account *account,
-                         const struct ledger_claim *claim)
-{
-    return under_way(account) + claim->bytes + grace_of(ledger, claim);
-}
-
-/* A small mailbox lends little, so that it is not tight all the time. */
-static int64_t wanted_lease(const struct ledger *ledger, const struct ledger_claim *claim)
-{
-    int64_t limit = limit_of(ledger, claim);
-    int64_t wanted = ledger->settings.lease_bytes;
-    return limit > 0 ? smaller(wanted, limit / LEASE_PART) : wanted;
-}
-
-/* Whether questions show that all that is on its way stays below the limit, if there is
- * one.
- */
-static bool can_be_shown(const struct ledger *ledger, const struct ledger_claim *claim)
-{
-    return limit_of(ledger, claim) >= 0 &&
-           grace_of(ledger, claim) <= largest_question(ledger) / 2;
-}
-
-/* Nothing else is on its way to the mailbox. */
-static bool is_alone(const struct account *account, const struct ledger_claim *claim)
-{
-    return under_way(account) <= claim->own_bytes;
-}
-
-/* Then Dovecot judges it as it will at delivery. */
-static bool is_one_delivery(const struct account *account, const struct ledger_claim *claim)
-{
-    return is_alone(account, claim) &&
-           (claim->copy_bytes == 0 || claim->own_bytes + claim->bytes <= claim->copy_bytes);
-}
-
-/* What is on its way passes the limit by itself. */
-static bool is_hopeless(const struct ledger *ledger, const struct account *account,
-                        const struct ledger_claim *claim)
-{
-    int64_t limit = limit_of(ledger, claim);
-    return limit > 0 && under_way(account) + claim->bytes > limit;
-}
-
-/* No more than Dovecot answers, unless one delivery is more than that. */
-static void set_question(const struct ledger *ledger, struct ledger_claim *claim,
-                         enum step step, int64_t bytes)
-{
-    int64_t copy = claim->copy_bytes > 0 ? claim->copy_bytes : claim->bytes;
-    claim->step = step;
-    claim->question_bytes = smaller(bytes, larger(copy, largest_question(ledger)));
-    claim->lease_bytes = 0;
-}
-
-static void ask_alone(const struct ledger *ledger, struct ledger_claim *claim)
-{
-    set_question(ledger, claim, STEP_ALONE, claim->own_bytes + claim->bytes);
-}
-
-/* Without a lease. Where no question is large enough to show that all of it stays below the
- * limit, it is too much. */
-static void ask_plainly(const struct ledger *ledger, const struct account *account,
-                        struct ledger_claim *claim)
-{
-    int64_t needed = needed_of(ledger, account, claim);
-    bool is_hidden = can_be_shown(ledger, claim) && needed > largest_question(ledger);
-    if (is_one_delivery(account, claim) || is_hopeless(ledger, account, claim) ||
-        is_hidden) {
-        ask_alone(ledger, claim);
-    } else {
-        set_question(ledger, claim, STEP_SAFE, needed);
-    }
-}
-
-/* The lease comes out of the question: what Dovecot grants beyond all that is on its way
- * and the grace. Where that cannot be shown, half of the largest question is lent. */
-static void ask_with_lease(const struct ledger *ledger, const struct account *account,
-                           struct ledger_claim *claim)
-{
-    int64_t most = largest_question(ledger);
-    int64_t wanted = wanted_lease(ledger, claim);
-    int64_t needed = needed_of(ledger, account, claim);
-    if (wanted == 0 || is_hopeless(ledger, account, claim) ||
-        (needed >= most && can_be_shown(ledger, claim))) {
-        ask_plainly(ledger, account, claim);
-        return;
-    }
-    int64_t lease =
-        needed < most ? smaller(wanted, most - needed) : smaller(wanted, most / 2);
-    set_question(ledger, claim, STEP_LEASE, smaller(needed + lease, most));
-    claim->lease_bytes = lease;
-}
-
 enum ledger_outcome ledger_ask(struct ledger *ledger, struct ledger_claim *claim,
                                int64_t now_ms)
 {
@@ -374,16 +239,16 @@ enum ledger_outcome ledger_ask(struct ledger *ledger, struct ledger_claim *claim
     enum ledger_outcome outcome = LEDGER_ASK;
     struct account *account = account_get(ledger, claim->mailbox, now_ms);
     if (account == NULL) {
-        ask_alone(ledger, claim);
+        question_alone(&ledger->settings, claim);
     } else {
         outcome = take(ledger, account, claim, now_ms);
     }
     if (account != NULL && outcome == LEDGER_ASK) {
         account->lease_until_ms = 0; /* nothing is spent of it while Dovecot is asked */
         if (now_ms >= account->tight_until_ms) {
-            ask_with_lease(ledger, account, claim);
+            question_with_lease(&ledger->settings, under_way(account), claim);
         } else {
-            ask_plainly(ledger, account, claim);
+            question_plainly(&ledger->settings, under_way(account), claim);
         }
     }
     pthread_mutex_unlock(&ledger->lock);
@@ -411,7 +276,7 @@ static enum ledger_outcome refuse(const struct ledger *ledger, struct account *a
 static enum ledger_outcome crowd(const struct ledger *ledger, struct account *account,
                                  struct ledger_claim *claim, int64_t now_ms)
 {
-    if (is_alone(account, claim)) {
+    if (question_is_alone(under_way(account), claim)) {
         return refuse(ledger, account, claim,
                       "no room for so many deliveries of one message", now_ms);
     }
@@ -424,7 +289,7 @@ static enum ledger_outcome crowd(const struct ledger *ledger, struct account *ac
 static enum ledger_outcome granted(const struct ledger *ledger, struct account *account,
                                    struct ledger_claim *claim, int64_t now_ms)
 {
-    if (claim->step == STEP_ALONE && !is_one_delivery(account, claim)) {
+    if (claim->step == STEP_ALONE && !question_is_one_delivery(under_way(account), claim)) {
         return crowd(ledger, account, claim, now_ms);
     }
     enum ledger_outcome outcome = admit(ledger, account, claim, LEDGER_ASKED, now_ms);
@@ -440,16 +305,16 @@ static enum ledger_outcome refused(const struct ledger *ledger, struct account *
                                    int64_t now_ms)
 {
     int64_t asked = claim->question_bytes;
-    switch ((enum step)claim->step) {
+    switch ((enum ledger_step)claim->step) {
     case STEP_LEASE:
         account->tight_until_ms = now_ms + ledger->settings.lease_ms;
-        ask_plainly(ledger, account, claim);
+        question_plainly(&ledger->settings, under_way(account), claim);
         if (claim->step == STEP_SAFE && claim->question_bytes >= asked) {
-            ask_alone(ledger, claim); /* it has been asked */
+            question_alone(&ledger->settings, claim); /* it has been asked */
         }
         return LEDGER_ASK;
     case STEP_SAFE:
-        ask_alone(ledger, claim);
+        question_alone(&ledger->settings, claim);
         return LEDGER_ASK;
     case STEP_ALONE:
         break;
@@ -493,7 +358,7 @@ void ledger_settle(struct ledger *ledger, const char *mailbox,
         periods_remove(&account->held, ledger->settings.hold_ms, hold->bytes,
                        hold->since_ms);
         periods_add(&account->accepted, ledger->settings.settle_ms,
-                    smaller(bytes, hold->bytes));
+                    bytes < hold->bytes ? bytes : hold->bytes);
     }
     pthread_mutex_unlock(&ledger->lock);
 }

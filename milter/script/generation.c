@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Enough for any rule file; the configured limit may itself be what is wrong. */
 enum { DECLARE_MEMORY_BYTES = 64 << 20 };
@@ -20,15 +19,6 @@ static bool states_make(struct generation *generation, const struct config *conf
         }
     }
     return true;
-}
-
-static int state_count(const struct config *config)
-{
-    int64_t wanted = config_number(config, "states");
-    if (wanted == 0) {
-        wanted = sysconf(_SC_NPROCESSORS_ONLN);
-    }
-    return wanted >= 1 ? (int)wanted : 1;
 }
 
 static void states_allocate(struct generation *generation)
@@ -55,7 +45,7 @@ static bool build(struct generation *generation, struct config *config, struct e
     if (!config_check_declared(config, error)) {
         return false;
     }
-    generation->state_count = state_count(config);
+    generation->state_count = config_states(config);
     return load(generation, config, (size_t)config_number(config, "state.memory"), error) &&
            config_check(config, error);
 }

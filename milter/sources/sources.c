@@ -46,10 +46,11 @@ const char *source_kind_name(enum source_kind kind)
     return names[kind];
 }
 
-bool source_kind_find(const char *name, enum source_kind *kind)
+bool source_kind_find(const char *name, size_t length, enum source_kind *kind)
 {
     size_t i = 0;
-    while (i < SOURCE_KINDS && strcmp(names[i], name) != 0) {
+    while (i < SOURCE_KINDS &&
+           (strlen(names[i]) != length || strncmp(names[i], name, length) != 0)) {
         i++;
     }
     *kind = (enum source_kind)i;
@@ -100,6 +101,13 @@ static struct answer failed(struct arena *arena, const struct source *source,
     };
 }
 
+/* One question, put to the source now. */
+struct attempt {
+    int64_t begin_ms;
+    int64_t left_ms; /* of the time of who asks */
+    bool is_probe;
+};
+
 /* False: it counts as away, and why. One that says so at once is asked all the same: nobody
  * waits for it, and what it cannot tell of some it may know of others. Not so while other
  * questions wait in vain: where a connection breaks, some fail at once. */
@@ -122,21 +130,22 @@ static bool may_ask(struct source *source, struct arena *arena, bool *is_probe,
 
 /* A question that had less time than the source may take proves nothing, and neither does
  * one that fails again and again; but a probe must come to an end. */
-static void report(struct source *source, const struct question *question, bool is_probe,
-                   int64_t left_ms, int64_t begin_ms, const struct answer *answer)
+static void report(struct source *source, const struct question *question,
+                   const struct attempt *attempt, const struct answer *answer)
 {
     int64_t now_ms = clock_monotonic_ms();
-    bool is_hurried = left_ms < source->settings.timeout_ms && left_ms < UNHURRIED_MS;
+    bool is_hurried =
+        attempt->left_ms < source->settings.timeout_ms && attempt->left_ms < UNHURRIED_MS;
     uint64_t key =
         hash_bytes((uint64_t)question->kind, question->key, strlen(question->key));
     pthread_mutex_lock(&source->lock);
     if (answer->kind != ANSWER_FAILED) {
         breaker_answered(&source->breaker);
-    } else if (is_probe || (!is_hurried && key != source->failed_key)) {
-        breaker_failed(&source->breaker, false, is_probe, answer->reason, now_ms);
+    } else if (attempt->is_probe || (!is_hurried && key != source->failed_key)) {
+        breaker_failed(&source->breaker, false, attempt->is_probe, answer->reason, now_ms);
         source->failed_key = key;
     }
-    if (answer->kind == ANSWER_FAILED && now_ms - begin_ms >= QUICK_MS) {
+    if (answer->kind == ANSWER_FAILED && now_ms - attempt->begin_ms >= QUICK_MS) {
         source->slow_ms = now_ms;
     }
     pthread_mutex_unlock(&source->lock);
@@ -146,24 +155,26 @@ static struct answer ask_now(struct source *source, const struct question *quest
                              int64_t deadline_ms, struct arena *arena, bool *asked)
 {
     struct answer answer;
-    bool is_probe;
-    int64_t left = deadline_ms > 0 ? deadline_ms - clock_monotonic_ms() : INT64_MAX;
-    bool is_cut = left < source->settings.timeout_ms;
-    if (left <= 0) {
+    int64_t now_ms = clock_monotonic_ms();
+    struct attempt attempt = {
+        .begin_ms = now_ms,
+        .left_ms = deadline_ms > 0 ? deadline_ms - now_ms : INT64_MAX,
+    };
+    bool is_cut = attempt.left_ms < source->settings.timeout_ms;
+    if (attempt.left_ms <= 0) {
         return failed(arena, source, "no time is left to ask it");
     }
-    if (!may_ask(source, arena, &is_probe, &answer)) {
+    if (!may_ask(source, arena, &attempt.is_probe, &answer)) {
         return answer;
     }
     *asked = true;
     counter_add(COUNTER_SOURCE_ASKED, 1);
-    int64_t begin_ms = clock_monotonic_ms();
     answer = ask_source(&source->settings, question,
-                        is_cut ? (int)left : source->settings.timeout_ms, arena);
+                        is_cut ? (int)attempt.left_ms : source->settings.timeout_ms, arena);
     if (answer.kind == ANSWER_FAILED && answer.reason == NULL) {
         answer.reason = "it cannot tell";
     }
-    report(source, question, is_probe, left, begin_ms, &answer);
+    report(source, question, &attempt, &answer);
     if (answer.kind == ANSWER_FAILED) {
         counter_add(COUNTER_SOURCE_FAILED, 1);
         return failed(arena, source, answer.reason);

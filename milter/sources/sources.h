@@ -24,7 +24,7 @@ enum { SOURCE_KINDS = SOURCE_DOVECOT + 1 };
 
 /* As in directory.sources. */
 const char *source_kind_name(enum source_kind kind);
-bool source_kind_find(const char *name, enum source_kind *kind);
+bool source_kind_find(const char *name, size_t length, enum source_kind *kind);
 
 struct source_settings {
     enum source_kind kind;
